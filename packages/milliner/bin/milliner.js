@@ -1,0 +1,3 @@
+#!/usr/bin/env node
+// Committed, unlike dist/: a package manager links a command only if its file is there at installation.
+import "../dist/main.js";

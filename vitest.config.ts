@@ -1,0 +1,41 @@
+import { defineConfig } from "vitest/config";
+
+// Tests run on the sources: `milliner-source` is the condition that every package's exports answer with its src/. Naming
+// conditions replaces the defaults, so these are repeated; imports of tests and of packages resolve by separate lists.
+const conditions = ["milliner-source", "module", "node", "development|production"];
+const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
+
+const slow = ["test/**/*.test.ts", "{packages/*,native}/**/*.slow.test.ts"];
+
+export default defineConfig({
+  ...sources,
+  test: {
+    // One process per worker: a crash of the addon ends one file, and a file can set MILLINER_ISA for itself.
+    pool: "forks",
+    projects: [
+      {
+        ...sources,
+        test: {
+          name: "unit",
+          include: [
+            "native/src/**/*.test.ts",
+            "native/test/**/*.test.ts",
+            "packages/*/src/**/*.test.ts",
+            "packages/*/test/**/*.test.ts",
+          ],
+          exclude: [...slow, "**/node_modules/**", "**/dist/**"],
+        },
+      },
+      {
+        ...sources,
+        test: {
+          name: "slow",
+          include: slow,
+          exclude: ["**/node_modules/**", "**/dist/**"],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+    ],
+  },
+});
