@@ -1,0 +1,62 @@
+import type { Tensor } from "@milliner/core";
+import type { EventSink } from "./events.ts";
+import type { Task } from "./task.ts";
+
+/** Typed arrays that a checkpoint holds, bit for bit. */
+export type StoredArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
+
+/** Takes everything that a learner needs to go on: named arrays and named JSON values. */
+export interface CheckpointWriter {
+  array(name: string, shape: readonly number[], data: StoredArray): void;
+  json(name: string, value: unknown): void;
+}
+
+/** Gives back what was written. `array` and `json` throw CheckpointError for a name that is not there. */
+export interface CheckpointReader {
+  has(name: string): boolean;
+  array(name: string): { readonly shape: readonly number[]; readonly data: StoredArray };
+  json(name: string): unknown;
+}
+
+/** What a run gives to a learner. */
+export interface RunContext {
+  /** Every random number of the run derives from it, through named streams. */
+  readonly seed: number;
+  readonly events: EventSink;
+  /** Aborted by Ctrl-C: `pause` throws then. */
+  readonly signal: AbortSignal;
+  /**
+   * Called inside long loops, as often as every step: gives the event loop a turn when some 50 ms have passed since the
+   * last one. Throws the signal's reason once it is aborted.
+   */
+  pause(): Promise<void>;
+  /**
+   * Called where the learner's `save` would give a complete picture, at the end of every epoch: the runner may call `save`
+   * now. A learner that is loaded from it and told to `learn` the same task goes on from there, with the same bits.
+   */
+  checkpoint(): Promise<void>;
+}
+
+/** What a learner says about a task that it has learned. */
+export interface TaskRecord {
+  readonly epochs: number;
+  /** Figures worth keeping, such as accuracy before and after hardening. */
+  readonly notes: Readonly<Record<string, number>>;
+}
+
+/** A method of continual learning. It never prints and never touches the file system. */
+export interface Learner {
+  readonly name: string;
+  /**
+   * Learns the next task, or goes on with the one that a checkpoint was written in.
+   * @throws ConfigError (`TASK_LEARNED`) when the task has been learned already
+   */
+  learn(task: Task, run: RunContext): Promise<TaskRecord>;
+  /** Logits [n, classes of that task] of images [n, height, width, channels], as an ordinary user would compute them. */
+  logits(task: number, images: Tensor): Tensor;
+  /** SHA-256 over all elements that no later task may write, for methods that lock; null for the others. */
+  lockedHash(): string | null;
+  save(into: CheckpointWriter): Promise<void>;
+  load(from: CheckpointReader): Promise<void>;
+  dispose(): void;
+}

@@ -1,0 +1,27 @@
+/** Labelled images of one task, normalised as they are read. Labels are the task's own classes, 0 up. */
+export interface Split {
+  readonly size: number;
+  /** [height, width, channels] */
+  readonly shape: readonly [number, number, number];
+  readonly labels: Int32Array;
+  /** Writes the images `indices[0]`, `indices[1]`, ... as float32, one after the other, to `into`. */
+  read(indices: ArrayLike<number>, into: Float32Array): void;
+}
+
+/** One of a sequence of problems: what a learner is shown, once and in order. */
+export interface Task {
+  /** Position in the scenario, 0 up. */
+  readonly id: number;
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly train: Split;
+  readonly validation: Split;
+  readonly test: Split;
+}
+
+/** A named sequence of tasks with inputs of one shape. */
+export interface Scenario {
+  readonly name: string;
+  readonly inputShape: readonly [number, number, number];
+  readonly tasks: readonly Task[];
+}

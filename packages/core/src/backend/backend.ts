@@ -1,0 +1,21 @@
+import type { Addon } from "@milliner/native";
+
+/**
+ * The kernels that every backend has, under the names, shapes and orders of summation that `Addon` documents. They take
+ * plain views, allocate nothing and know no tensor; arguments have been checked by the operations above them.
+ */
+export type Kernels = Omit<Addon, "abi" | "isa" | "threads" | "setThreads" | "allocate">;
+
+/**
+ * Where tensors live and who computes. A backend is stateless to its callers: no stream, no graph, no cache that could
+ * change a result. Two backends promise the same bits if both say so in `exact`; all promise the bounds of the
+ * conformance suite (`@milliner/core/testing`).
+ */
+export interface Backend {
+  readonly name: "reference" | "cpu";
+  /** Whether products follow the single-chain rule bit for bit. The TypeScript reference has no fma and promises a bound. */
+  readonly exact: boolean;
+  readonly kernels: Kernels;
+  /** Zeroed memory for at least `bytes` bytes, 64-byte aligned where the backend can. */
+  allocate(bytes: number): ArrayBuffer;
+}

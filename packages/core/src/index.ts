@@ -1,0 +1,54 @@
+export type { Backend, Kernels } from "./backend/backend.ts";
+export { Bits } from "./bits.ts";
+export { CheckpointError, ConfigError, MillinerError, NativeError, NumericError, ShapeError } from "./errors.ts";
+export { keep, memoryUse, tidy, type Disposable, type MemoryUse } from "./memory.ts";
+export {
+  channelSpaces,
+  edgeWidth,
+  type ChannelSpace,
+  type ChannelSpaces,
+  type EdgeUnits,
+} from "./network/channel-spaces.ts";
+export { compact, type CompactNetwork } from "./network/compact.ts";
+export { forward, type ForwardOptions } from "./network/forward.ts";
+export type { Conv2dLayer, Layer, LinearLayer, MaxPool2dLayer } from "./network/layer.ts";
+export { columnPattern, edgeBits, LockBits, Locks, parameterEdges } from "./network/locks.ts";
+export {
+  concat,
+  conv2d,
+  dropout,
+  extend,
+  flatten,
+  inputName,
+  linear,
+  maxPool2d,
+  network,
+  outputShape,
+  relu,
+  residual,
+  sequential,
+  type Block,
+  type LayerNode,
+  type LayerOptions,
+  type Network,
+  type Size2d,
+} from "./network/network.ts";
+export {
+  initialise,
+  initialValues,
+  parameterSpecs,
+  type Initialiser,
+  type Parameters,
+  type ParameterSpec,
+} from "./network/parameters.ts";
+export { UnitMasks, type TaskMasks } from "./network/unit-masks.ts";
+export {
+  checkFinite,
+  clipGlobalNorm,
+  gradientNorm,
+  gradientNormBound,
+  Sgd,
+} from "./optimizers/sgd.ts";
+export { Stream } from "./philox.ts";
+export { Gradients, Tape, type Backward, type GradientSink, type PendingProduct } from "./tape.ts";
+export { elements, sameShape, Tensor, tensor, zeros, type Shape, type TensorOptions } from "./tensor.ts";

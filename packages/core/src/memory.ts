@@ -1,0 +1,134 @@
+import type { Backend } from "./backend/backend.ts";
+
+/** Something that is freed by `dispose`, and at the latest when the `tidy` around its creation ends. */
+export interface Disposable {
+  dispose(): void;
+}
+
+/** Live buffers and their bytes: what tensors hold now, without what the pool keeps for reuse. */
+export interface MemoryUse {
+  readonly buffers: number;
+  readonly bytes: number;
+}
+
+// Fresh ArrayBuffers cost a page fault per 4 KiB; a training step needs the same sizes again and again. Buffers that were
+// disposed wait here, by size class, for the next tensor. Beyond this many bytes they go to the garbage collector.
+const pooledBytesLimit = 512 * 1024 * 1024;
+
+interface Pool {
+  readonly free: Map<number, ArrayBuffer[]>;
+  bytes: number;
+}
+
+const pools = new WeakMap<Backend, Pool>();
+const scopes: Set<Disposable>[] = [];
+let buffers = 0;
+let bytes = 0;
+
+// Four classes per power of two: at most a quarter of a buffer is unused.
+function sizeClass(wanted: number): number {
+  if (wanted <= 256) return 256;
+  const step = 2 ** (Math.floor(Math.log2(wanted - 1)) - 2);
+  return Math.ceil(wanted / step) * step;
+}
+
+function poolOf(backend: Backend): Pool {
+  let pool = pools.get(backend);
+  if (pool === undefined) {
+    pool = { free: new Map(), bytes: 0 };
+    pools.set(backend, pool);
+  }
+  return pool;
+}
+
+/** A buffer of at least `wanted` bytes with undefined contents. Tensors call this; `release` gives it back. */
+export function acquire(backend: Backend, wanted: number): ArrayBuffer {
+  const size = sizeClass(wanted);
+  const pool = poolOf(backend);
+  let buffer = pool.free.get(size)?.pop();
+  if (buffer === undefined) buffer = backend.allocate(size);
+  else pool.bytes -= size;
+  buffers += 1;
+  bytes += size;
+  return buffer;
+}
+
+/** Gives a buffer back to the pool. The caller holds no view of it any more. */
+export function release(backend: Backend, buffer: ArrayBuffer): void {
+  const size = buffer.byteLength;
+  buffers -= 1;
+  bytes -= size;
+  const pool = poolOf(backend);
+  if (pool.bytes + size > pooledBytesLimit) return;
+  pool.bytes += size;
+  const list = pool.free.get(size);
+  if (list === undefined) pool.free.set(size, [buffer]);
+  else list.push(buffer);
+}
+
+// A tensor that nobody disposed: its buffer is left to the garbage collector and not reused, since a view of it may
+// outlive the tensor.
+const forgotten = new FinalizationRegistry<number>((size) => {
+  buffers -= 1;
+  bytes -= size;
+});
+
+/** Watches an owner of a buffer, so that the counts stay right if it is collected without `dispose`. */
+export function watch(owner: object, buffer: ArrayBuffer): void {
+  forgotten.register(owner, buffer.byteLength, owner);
+}
+
+/** Ends `watch`. */
+export function unwatch(owner: object): void {
+  forgotten.unregister(owner);
+}
+
+/** Enters `owner` into the innermost `tidy`, if there is one. */
+export function own(owner: Disposable): void {
+  scopes.at(-1)?.add(owner);
+}
+
+/** Takes `owner` out of every open `tidy`: it lives until somebody disposes it. Returns it. */
+export function keep<T extends Disposable>(owner: T): T {
+  for (const scope of scopes) scope.delete(owner);
+  return owner;
+}
+
+/** How many buffers are alive, and how many bytes they hold. */
+export function memoryUse(): MemoryUse {
+  return { buffers, bytes };
+}
+
+function disposables(value: unknown): Disposable[] {
+  if (value === null || typeof value !== "object") return [];
+  if ("dispose" in value && typeof value.dispose === "function") return [value as Disposable];
+  if (value instanceof Map) return [...value.values()].flatMap(disposables);
+  if (ArrayBuffer.isView(value)) return [];
+  return (Array.isArray(value) ? value : Object.values(value)).flatMap(disposables);
+}
+
+/**
+ * Runs `body` and frees every tensor that was made in it, but those that it returns (alone, or in an array, a map or an
+ * object) and those given to `keep`. Scopes nest; what an inner one returns belongs to the outer one. When `body` throws,
+ * everything is freed. `body` is synchronous: a promise is refused, because other code would run inside the scope.
+ */
+export function tidy<T>(body: () => T): T {
+  const scope = new Set<Disposable>();
+  scopes.push(scope);
+  let result: T;
+  try {
+    result = body();
+    if (result instanceof Promise) throw new TypeError("tidy takes a synchronous function, not an async one");
+  } catch (error) {
+    scopes.pop();
+    for (const owner of scope) owner.dispose();
+    throw error;
+  }
+  scopes.pop();
+  const kept = new Set(disposables(result));
+  for (const owner of scope) {
+    if (!kept.has(owner)) owner.dispose();
+    else own(owner);
+  }
+  return result;
+}
