@@ -19,7 +19,12 @@ const floors = [
 
 /** Parts that will become packages of their own: nothing outside the folder, and none of these packages, imports them. */
 const walls = [
-  { package: "@milliner/continual", folder: "src/baselines", entry: "@milliner/continual/baselines", closedTo: ["@milliner/hat"] },
+  {
+    package: "@milliner/continual",
+    folder: "src/baselines",
+    entry: "@milliner/continual/baselines",
+    closedTo: ["@milliner/hat"],
+  },
 ];
 
 /** What the workspace's root provides to the tests of every package. */
@@ -47,22 +52,28 @@ function checkPackage(folder, manifest) {
   const all = { ...runtime, ...manifest.devDependencies };
   for (const [name, version] of Object.entries(all)) {
     if (!floorOf.has(name)) continue;
-    if (floorOf.get(name) >= floor) violations.push(`${at}: ${manifest.name} may not depend on ${name}: it is not on a lower floor.`);
-    if (version !== "workspace:^") violations.push(`${at}: ${name} is a package of this workspace; write "workspace:^".`);
+    if (floorOf.get(name) >= floor)
+      violations.push(`${at}: ${manifest.name} may not depend on ${name}: it is not on a lower floor.`);
+    if (version !== "workspace:^")
+      violations.push(`${at}: ${name} is a package of this workspace; write "workspace:^".`);
   }
 
   const files = sourceFiles(join(root, folder));
   for (const file of files)
-    for (const found of file.imports) checkImport(folder, manifest.name, file, found, { floor, runtime, all });
+    for (const found of file.imports)
+      checkImport(folder, manifest.name, file, found, { floor, runtime, all });
   for (const cycle of cycles(files))
-    violations.push(`${folder}: files import each other in a circle: ${cycle.map((path) => relative(join(root, folder), path)).join(" -> ")}`);
+    violations.push(
+      `${folder}: files import each other in a circle: ${cycle.map((path) => relative(join(root, folder), path)).join(" -> ")}`,
+    );
 }
 
 function checkImport(folder, name, file, { specifier, line }, { floor, runtime, all }) {
   const at = `${relative(root, file.path)}:${line}: imports "${specifier}"`;
   if (specifier.startsWith(".")) {
     const target = resolve(dirname(file.path), specifier);
-    if (!target.startsWith(join(root, folder) + sep)) violations.push(`${at}, which leaves the package; import by package name.`);
+    if (!target.startsWith(join(root, folder) + sep))
+      violations.push(`${at}, which leaves the package; import by package name.`);
     for (const wall of walls) {
       const inside = join(root, folder, wall.folder) + sep;
       if (wall.package === name && target.startsWith(inside) && !file.path.startsWith(inside))
@@ -72,7 +83,10 @@ function checkImport(folder, name, file, { specifier, line }, { floor, runtime, 
   }
   if (specifier.startsWith("node:") || specifier.startsWith("#")) return;
 
-  const target = specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+  const target = specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
   const wall = walls.find(({ entry, closedTo }) => entry === specifier && closedTo.includes(name));
   if (wall) violations.push(`${at}: ${name} and ${wall.entry} do not know each other.`);
   if (target === name) {
@@ -81,15 +95,21 @@ function checkImport(folder, name, file, { specifier, line }, { floor, runtime, 
   }
   if (file.isTest && testTools.has(target)) return;
   if (!(target in (file.isTest ? all : runtime)))
-    violations.push(`${at}, which ${folder}/package.json does not declare${target in all ? " as more than a devDependency" : ""}.`);
-  else if (floorOf.has(target) && floorOf.get(target) >= floor) violations.push(`${at}, which is not on a lower floor.`);
+    violations.push(
+      `${at}, which ${folder}/package.json does not declare${target in all ? " as more than a devDependency" : ""}.`,
+    );
+  else if (floorOf.has(target) && floorOf.get(target) >= floor)
+    violations.push(`${at}, which is not on a lower floor.`);
 }
 
 /** An arrow means "imports"; one that follows from others is left out. */
 function graph() {
   const shown = packages().filter(({ manifest }) => manifest.private !== true);
   const below = new Map(
-    shown.map(({ manifest }) => [manifest.name, Object.keys(manifest.dependencies ?? {}).filter((name) => floorOf.has(name))]),
+    shown.map(({ manifest }) => [
+      manifest.name,
+      Object.keys(manifest.dependencies ?? {}).filter((name) => floorOf.has(name)),
+    ]),
   );
   const reaches = (from, to) => below.get(from).some((name) => name === to || reaches(name, to));
   const id = (name) => name.replace(/^@milliner\//, "");
@@ -97,7 +117,8 @@ function graph() {
   for (const [name, direct] of below) {
     lines.push(`  ${id(name)}["${name}"]`);
     for (const lower of direct)
-      if (!direct.some((other) => other !== lower && reaches(other, lower))) lines.push(`  ${id(name)} --> ${id(lower)}`);
+      if (!direct.some((other) => other !== lower && reaches(other, lower)))
+        lines.push(`  ${id(name)} --> ${id(lower)}`);
   }
   return `${lines.join("\n")}\n`;
 }

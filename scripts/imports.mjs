@@ -59,7 +59,9 @@ function importsOf(path) {
  */
 export function cycles(files) {
   const known = new Set(files.map((file) => file.path));
-  const edges = new Map(files.map(({ path, imports }) => [path, imports.flatMap((found) => target(path, found, known))]));
+  const edges = new Map(
+    files.map(({ path, imports }) => [path, imports.flatMap((found) => target(path, found, known))]),
+  );
   const done = new Set();
   const found = [];
   const visit = (path, trail) => {

@@ -10,14 +10,12 @@ import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { manifestPaths, root } from "./workspace.mjs";
+import { ownEnvironment } from "./environment.mjs";
+import { manifestOf, manifestPaths, pnpmFolder, pnpmProgram, root } from "./workspace.mjs";
 
-const isWindows = process.platform === "win32";
 const cache = join(root, ".cache");
 
 refuseOldNode(20, 19);
-const pnpmVersion = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).packageManager.split("@")[1];
-const pnpmFolder = join(cache, `pnpm-${pnpmVersion}`);
 const env = environment();
 install();
 await build();
@@ -25,20 +23,20 @@ await build();
 function refuseOldNode(major, minor) {
   const [ours, oursMinor] = process.versions.node.split(".").map(Number);
   if (ours > major || (ours === major && oursMinor >= minor)) return;
-  fail(`this is Node ${process.versions.node}; install Node ${major}.${minor} or newer, then run this again.`);
+  fail(
+    `this is Node ${process.versions.node}; install Node ${major}.${minor} or newer, then run this again.`,
+  );
 }
 
 /** The environment of every program started here. */
 function environment() {
-  const result = { DO_NOT_TRACK: "1", TURBO_TELEMETRY_DISABLED: "1", TURBO_NO_UPDATE_NOTIFIER: "1" };
-  // npm hands its whole configuration to scripts, and a package manager started by one takes it for its own. Only what
-  // says how to reach the registry is kept, because it may be set nowhere else.
-  const connection = /^npm_config_(registry|cafile|ca|proxy|https?[-_]proxy|noproxy|strict[-_]ssl)$/i;
-  for (const [name, value] of Object.entries(process.env)) {
-    if (/^(npm_|pnpm_|INIT_CWD$)/i.test(name) && !connection.test(name)) continue;
-    result[name] ??= value;
-  }
-  result.PATH = join(pnpmFolder, "node_modules", ".bin") + delimiter + (result.PATH ?? ""); // turbo looks for pnpm there
+  const result = {
+    DO_NOT_TRACK: "1",
+    TURBO_TELEMETRY_DISABLED: "1",
+    TURBO_NO_UPDATE_NOTIFIER: "1",
+    ...ownEnvironment(),
+  };
+  result.PATH = join(pnpmFolder(), "node_modules", ".bin") + delimiter + (result.PATH ?? ""); // turbo looks for pnpm there
   Object.assign(result, writableHome());
   result.MILLINER_TOOLCHAIN = toolchain(result);
   return result;
@@ -80,7 +78,13 @@ function install() {
   if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) return;
 
   say("installing the locked dependencies (half a minute the first time)");
-  run(process.execPath, [pnpm(), "install", "--frozen-lockfile", "--reporter=append-only", "--loglevel=warn"]);
+  run(process.execPath, [
+    pnpm(),
+    "install",
+    "--frozen-lockfile",
+    "--reporter=append-only",
+    "--loglevel=warn",
+  ]);
   writeFileSync(mark, wanted);
 }
 
@@ -92,23 +96,30 @@ function fingerprint() {
   return hash.digest("hex");
 }
 
-/** Path of the pinned pnpm, fetched on first use into the checkout: nothing is installed globally. */
+/** The path of the pinned pnpm, fetched on first use. */
 function pnpm() {
-  const program = join(pnpmFolder, "node_modules", "pnpm", "bin", "pnpm.cjs");
+  const program = pnpmProgram();
   if (existsSync(program)) return program;
 
-  mkdirSync(pnpmFolder, { recursive: true });
-  writeFileSync(join(pnpmFolder, "package.json"), '{ "private": true }\n');
+  const folder = pnpmFolder();
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
   const quiet = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   // By working directory, not by --prefix: that also moves npm's global configuration, and a registry set there is lost.
-  run("npm", ["install", ...quiet, `pnpm@${pnpmVersion}`], { cwd: pnpmFolder, shell: isWindows });
+  run("npm", ["install", ...quiet, manifestOf("").packageManager], { cwd: folder });
   return program;
 }
 
 function run(program, args, options) {
-  const { status, signal, error } = spawnSync(program, args, { cwd: root, env, stdio: ["ignore", 2, 2], ...options });
+  const { status, signal, error } = spawnSync(program, args, {
+    cwd: root,
+    env,
+    stdio: ["ignore", 2, 2],
+    ...options,
+  });
   if (error) fail(`${program} could not be started: ${error.message}`);
-  if (status !== 0) fail(`"${program} ${args.join(" ")}" ended with ${status ?? signal}; its own message is above.`);
+  if (status !== 0)
+    fail(`"${program} ${args.join(" ")}" ended with ${status ?? signal}; its own message is above.`);
 }
 
 /** All packages, lowest floor first; turbo skips what it has built before. Its output is shown only if it fails. */
@@ -116,7 +127,14 @@ async function build() {
   const started = performance.now();
   const announcement = setTimeout(() => say("building the packages and the native addon"), 1500);
   const turbo = join(root, "node_modules", "turbo", "bin", "turbo");
-  const args = [turbo, "run", "build", "--continue=dependencies-successful", "--output-logs=errors-only", "--log-order=grouped"];
+  const args = [
+    turbo,
+    "run",
+    "build",
+    "--continue=dependencies-successful",
+    "--output-logs=errors-only",
+    "--log-order=grouped",
+  ];
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
   const output = [];
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => output.push(chunk));

@@ -14,12 +14,18 @@ const steps = [
   { name: "format", quick: true, commands: [tool("oxfmt", "--check"), script("clang-format.mjs")] },
   { name: "lint", quick: true, commands: [tool("oxlint", "--type-aware", "--deny-warnings")] },
   { name: "floors", quick: true, commands: [script("floors.mjs")] },
+  { name: "api", quick: true, commands: [script("api.mjs")] },
+  { name: "repository", quick: true, commands: [script("repository.mjs"), script("equations.mjs")] },
   { name: "types", quick: true, commands: [tool("tsc", "--project", "tsconfig.test.json")] },
   vitest("unit", { quick: true }),
   { name: "cpp", commands: ctest("native-tests", "-DCMAKE_BUILD_TYPE=Release") },
   {
     name: "sanitize",
-    commands: ctest("native-sanitize", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DMILLINER_SANITIZE=address,undefined"),
+    commands: ctest(
+      "native-sanitize",
+      "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+      "-DMILLINER_SANITIZE=address,undefined",
+    ),
   },
   vitest("slow"),
 ];
@@ -28,7 +34,9 @@ const quick = process.argv.includes("--quick");
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
 const unknown = named.filter((name) => !steps.some((step) => step.name === name));
 if (unknown.length > 0) {
-  console.error(`There is no step "${unknown[0]}"; the steps are: ${steps.map(({ name }) => name).join(", ")}.`);
+  console.error(
+    `There is no step "${unknown[0]}"; the steps are: ${steps.map(({ name }) => name).join(", ")}.`,
+  );
   process.exit(2);
 }
 
@@ -45,11 +53,17 @@ function runStep({ name, commands, report }) {
   const started = performance.now();
   if (report) rmSync(report, { force: true });
   const ok = commands.every(([program, ...args]) => {
-    const { status, error } = spawnSync(program, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    const { status, error } = spawnSync(program, args, {
+      cwd: root,
+      stdio: ["ignore", "inherit", "inherit"],
+    });
     if (error) console.error(`${program} could not be started: ${error.message}`);
     return status === 0;
   });
-  const tests = report && existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { numPassedTests: 0, numFailedTests: 0 };
+  const tests =
+    report && existsSync(report)
+      ? JSON.parse(readFileSync(report, "utf8"))
+      : { numPassedTests: 0, numFailedTests: 0 };
   passed += tests.numPassedTests;
   failed += ok ? 0 : Math.max(1, tests.numFailedTests); // a step that fails without a failed test did not get that far
   console.log(`# ${ok ? "ok" : "FAILED"} ${name} ${Math.round(performance.now() - started)}`);
@@ -69,7 +83,12 @@ function script(name, ...args) {
 function vitest(project, options) {
   const report = join(root, ".cache", `vitest-${project}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  return { name: project, ...options, report, commands: [tool("vitest", "run", "--project", project, ...reporters)] };
+  return {
+    name: project,
+    ...options,
+    report,
+    commands: [tool("vitest", "run", "--project", project, ...reporters)],
+  };
 }
 
 /** The C++ tests, built without Node in a folder of their own. */

@@ -5,7 +5,11 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./workspace.mjs";
 
-/** Paths relative to the root, with forward slashes. */
+/**
+ * Paths relative to the root, with forward slashes.
+ *
+ * @returns {string[]}
+ */
 export function trackedFiles() {
   const args = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
   const { status, stdout } = spawnSync("git", args, { cwd: root, encoding: "utf8", maxBuffer: 1 << 26 });
