@@ -96,7 +96,7 @@ function ctest(folder, ...definitions) {
   const build = join(root, ".cache", folder);
   const jobs = String(availableParallelism());
   return [
-    ["cmake", "-S", join(root, "native"), "-B", build, "-DMILLINER_CUDA=OFF", "-Wno-dev", ...definitions],
+    ["cmake", "-S", join(root, "native"), "-B", build, "-Wno-dev", ...definitions],
     ["cmake", "--build", build, "--parallel", jobs],
     ["ctest", "--test-dir", build, "--output-on-failure", "--parallel", jobs],
   ];
