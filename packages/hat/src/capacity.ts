@@ -1,0 +1,40 @@
+import { channelSpaces, parameterSpecs, type Locks, type Network, type UnitMasks } from "@milliner/core";
+import type { LayerCapacity } from "@milliner/continual";
+
+/** Shares per layer after a task: units that any task uses, that this task uses, and elements locked for later tasks. */
+export function capacity(body: Network, masks: UnitMasks, locks: Locks, task: number): readonly LayerCapacity[] {
+  const spaces = channelSpaces(body);
+  return parameterSpecs(body)
+    .filter((spec) => spec.role === "weight")
+    .flatMap((spec) => {
+      const [space] = spaces.edge(spec.node.name).segments;
+      const units = masks.spaces.find(({ name }) => name === space?.name)?.units;
+      if (space === undefined || units === undefined) return [];
+      const bits = locks.get(spec.name);
+      return [
+        {
+          layer: spec.node.name,
+          units,
+          used: masks.used(space.name).count() / units,
+          active: masks.get(task).get(space.name)!.count() / units,
+          locked: bits === undefined ? 0 : bits.count() / (bits.rows * bits.columns),
+        },
+      ];
+    });
+}
+
+/** Share of the elements that task `i` reads that task `j` reads too: how much a later task reuses (the paper's Fig. 6). */
+export function reuse(elementsOfI: Locks, elementsOfJ: Locks): number {
+  let [both, all] = [0, 0];
+  for (const name of elementsOfI.names) {
+    const [a, b] = [elementsOfI.get(name)!, elementsOfJ.get(name)];
+    all += a.count();
+    if (b === undefined) continue;
+    for (let row = 0; row < a.rows; row++) {
+      for (let column = 0; column < a.columns; column++) {
+        if (a.isLocked(row, column) && b.isLocked(row, column)) both += 1;
+      }
+    }
+  }
+  return all === 0 ? 0 : both / all;
+}

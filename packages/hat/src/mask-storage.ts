@@ -1,0 +1,37 @@
+import { Bits, CheckpointError, type UnitMasks } from "@milliner/core";
+import type { CheckpointReader, CheckpointWriter, SpaceMask } from "@milliner/continual";
+
+/** Writes the bits of every task under `masks/TASK/SPACE`: one bit a unit. */
+export function saveMasks(masks: UnitMasks, into: CheckpointWriter): void {
+  into.json("masks", masks.tasks);
+  for (const task of masks.tasks) {
+    for (const [space, bits] of masks.get(task)) into.array(`masks/${task}/${space}`, [bits.words.length], bits.words);
+  }
+}
+
+/**
+ * Replaces all masks by those that `saveMasks` wrote.
+ * @throws CheckpointError when a mask does not have the units of its layer
+ */
+export function loadMasks(masks: UnitMasks, from: CheckpointReader): void {
+  for (const task of masks.tasks) masks.delete(task);
+  for (const task of from.json("masks") as number[]) {
+    const read = masks.spaces.map(({ name, units }) => {
+      const { data } = from.array(`masks/${task}/${name}`);
+      if (!(data instanceof Uint32Array) || data.length !== Math.ceil(units / 32)) {
+        throw new CheckpointError("BAD_MASK", `the mask of task ${task} for "${name}" does not have ${units} bits`);
+      }
+      return [name, new Bits(units, Uint32Array.from(data))] as const;
+    });
+    masks.set(task, new Map(read));
+  }
+}
+
+/** The masks of one task as an event carries them. */
+export function packedMasks(masks: UnitMasks, task: number): readonly SpaceMask[] {
+  return [...masks.get(task)].map(([space, { length, words }]) => ({
+    space,
+    units: length,
+    bits: Buffer.from(words.buffer, words.byteOffset, words.byteLength).toString("base64"),
+  }));
+}
