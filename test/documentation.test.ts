@@ -1,4 +1,4 @@
-// Every code block of README.md and docs/ does what its page says.
+// Every code block of README.md, CONTRIBUTING.md and docs/ does what its page says.
 //
 // The blocks of one page run in their order, in one folder that sees the workspace's folders by their names. TypeScript
 // blocks are checked and compiled against the built packages; shell blocks stop at the first line that fails. Comments
@@ -20,13 +20,18 @@ import { runCommand, transcript, type CommandResult } from "./command.ts";
 /** What brought the reader here, or what runs this test. */
 const surroundings = /^\s*(git clone .*|cd milliner|npm (test|run check|install .*)|#.*)?\s*$/;
 
+const isTypescript = (language: string): boolean => /^(ts|typescript)$/.test(language);
+const isShell = (language: string): boolean => /^(bash|sh|shell)$/.test(language);
+
 interface Example {
   readonly title: string;
   readonly run: () => Promise<CommandResult>;
   output?: string;
 }
 
-for (const page of trackedFiles().filter((path) => path === "README.md" || /^docs\/.*\.md$/.test(path))) {
+const pages = trackedFiles().filter((path) => /^(README|CONTRIBUTING|docs\/.*)\.md$/.test(path));
+
+for (const page of pages) {
   const blocks = codeBlocks(readFileSync(join(root, page), "utf8"));
   const folder = join(root, ".cache", "documentation", page.replace(/\W+/g, "-"));
   const programs = typescriptPrograms(blocks);
@@ -53,10 +58,15 @@ for (const page of trackedFiles().filter((path) => path === "README.md" || /^doc
   });
 }
 
-test("every block that is not run says why", () => {
-  for (const page of trackedFiles().filter((path) => path.endsWith(".md")))
-    for (const { line, directives } of codeBlocks(readFileSync(join(root, page), "utf8")))
-      expect(directives.get("no-run"), `${page}:${line}`).not.toBe("");
+test("every block is run, or is a picture or an output, or says why it is not run", () => {
+  for (const page of pages)
+    for (const { language, line, directives } of codeBlocks(readFileSync(join(root, page), "utf8"))) {
+      const used =
+        isTypescript(language) || isShell(language) || directives.has("output") || directives.has("file");
+      const reason = directives.get("no-run") ?? (used || /^(mermaid|text)$/.test(language) ? undefined : "");
+
+      expect(reason, `${page}:${line} (${language || "no language"})`).not.toBe("");
+    }
 });
 
 /** The page's TypeScript by the line of its block, what `continues` joined already. */
@@ -64,7 +74,7 @@ function typescriptPrograms(blocks: readonly CodeBlock[]): Map<number, string> {
   const programs = new Map<number, string>();
   let started = 0;
   for (const { language, code, line, directives } of blocks) {
-    if (!/^(ts|typescript)$/.test(language) || directives.has("no-run") || directives.has("file")) continue;
+    if (!isTypescript(language) || directives.has("no-run") || directives.has("file")) continue;
     if (directives.has("continues")) programs.set(started, `${programs.get(started)}\n${code}`);
     else programs.set((started = line), code);
   }
@@ -82,13 +92,13 @@ function examplesOf(blocks: readonly CodeBlock[], folder: string): Example[] {
       before.output = code;
     } else if (file !== undefined) {
       examples.push({ title: `line ${line}: ${file}`, run: () => writeFile(join(folder, file), code) });
-    } else if (/^(ts|typescript)$/.test(language)) {
+    } else if (isTypescript(language)) {
       const program = join(folder, "code", `line-${line}.js`);
       examples.push({
         title: `line ${line}: TypeScript`,
         run: () => runCommand(process.execPath, [program], folder),
       });
-    } else if (/^(bash|sh|shell|console)$/.test(language)) {
+    } else if (isShell(language)) {
       const lines = code.split("\n").filter((command) => !surroundings.test(command));
       const [first] = lines;
       if (first !== undefined)
