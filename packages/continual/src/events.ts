@@ -6,7 +6,13 @@ export type RunEvent = { readonly step: number; readonly time: number } & RunEve
 
 /** The kinds of events and what each carries. */
 export type RunEventBody =
-  | { readonly type: "run-started"; readonly scenario: string; readonly learner: string; readonly tasks: number; readonly seed: number }
+  | {
+      readonly type: "run-started";
+      readonly scenario: string;
+      readonly learner: string;
+      readonly tasks: number;
+      readonly seed: number;
+    }
   | { readonly type: "task-started"; readonly task: number; readonly name: string; readonly epochs: number }
   | {
       readonly type: "epoch-ended";
@@ -18,11 +24,29 @@ export type RunEventBody =
       readonly validationLoss: number;
       readonly validationAccuracy: number;
     }
-  | { readonly type: "progress"; readonly task: number; readonly epoch: number; readonly epochs: number; readonly fraction: number }
+  | {
+      readonly type: "progress";
+      readonly task: number;
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly fraction: number;
+    }
   | { readonly type: "capacity"; readonly task: number; readonly layers: readonly LayerCapacity[] }
   | { readonly type: "masks"; readonly task: number; readonly spaces: readonly SpaceMask[] }
-  | { readonly type: "task-ended"; readonly task: number; readonly seconds: number; readonly epochs: number; readonly notes: Readonly<Record<string, number>> }
-  | { readonly type: "evaluated"; readonly learner: string; readonly afterTask: number; readonly accuracies: readonly number[]; readonly bitExactOldLogits: boolean | null }
+  | {
+      readonly type: "task-ended";
+      readonly task: number;
+      readonly seconds: number;
+      readonly epochs: number;
+      readonly notes: Readonly<Record<string, number>>;
+    }
+  | {
+      readonly type: "evaluated";
+      readonly learner: string;
+      readonly afterTask: number;
+      readonly accuracies: readonly number[];
+      readonly bitExactOldLogits: boolean | null;
+    }
   | { readonly type: "checkpoint"; readonly file: string }
   | { readonly type: "warning"; readonly message: string }
   | { readonly type: "run-ended"; readonly acc: number };

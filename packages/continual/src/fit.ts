@@ -76,13 +76,19 @@ export function saveFit(state: FitState | null, into: CheckpointWriter): void {
   }
   const { best, bestLoss, ...rest } = state;
   // JSON knows no Infinity.
-  into.json("fit", { ...rest, bestLoss: Number.isFinite(bestLoss) ? bestLoss : null, best: best === null ? null : [...best.keys()] });
+  into.json("fit", {
+    ...rest,
+    bestLoss: Number.isFinite(bestLoss) ? bestLoss : null,
+    best: best === null ? null : [...best.keys()],
+  });
   for (const [name, values] of best ?? []) into.array(`fit/best/${name}`, [values.length], values);
 }
 
 /** Reads what `saveFit` wrote. */
 export function loadFit(from: CheckpointReader): FitState | null {
-  const saved = from.json("fit") as (Omit<FitState, "best" | "bestLoss"> & { bestLoss: number | null; best: string[] | null }) | null;
+  const saved = from.json("fit") as
+    | (Omit<FitState, "best" | "bestLoss"> & { bestLoss: number | null; best: string[] | null })
+    | null;
   if (saved === null) return null;
   const best =
     saved.best === null
@@ -93,15 +99,23 @@ export function loadFit(from: CheckpointReader): FitState | null {
 
 function checkSchedule(schedule: Schedule): void {
   const { epochs, batchSize, lr, lrFactor } = schedule;
-  for (const [name, value] of [["epochs", epochs], ["batchSize", batchSize]] as const) {
+  for (const [name, value] of [
+    ["epochs", epochs],
+    ["batchSize", batchSize],
+  ] as const) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new ConfigError("BAD_VALUE", `${name} must be a whole number from 1 up, not ${value}`);
     }
   }
-  if (!(lr > 0 && lrFactor > 1)) throw new ConfigError("BAD_VALUE", `lr must be above 0 and lrFactor above 1, not ${lr} and ${lrFactor}`);
+  if (!(lr > 0 && lrFactor > 1))
+    throw new ConfigError("BAD_VALUE", `lr must be above 0 and lrFactor above 1, not ${lr} and ${lrFactor}`);
 }
 
-function readBatch(split: Split, indices: Uint32Array, backend: Backend): { images: Tensor; labels: Int32Array } {
+function readBatch(
+  split: Split,
+  indices: Uint32Array,
+  backend: Backend,
+): { images: Tensor; labels: Int32Array } {
   const images = new Tensor([indices.length, ...split.shape], { backend });
   split.read(indices, images.data);
   return { images, labels: Int32Array.from(indices, (index) => split.labels[index]!) };
@@ -117,7 +131,11 @@ export function forEachBatch(
   for (let first = 0; first < split.size; first += batchSize) {
     const count = Math.min(batchSize, split.size - first);
     tidy(() => {
-      const { images, labels } = readBatch(split, Uint32Array.from({ length: count }, (_, i) => first + i), backend);
+      const { images, labels } = readBatch(
+        split,
+        Uint32Array.from({ length: count }, (_, i) => first + i),
+        backend,
+      );
       visit(images, labels, first);
     });
   }
@@ -169,7 +187,13 @@ export async function fit(
       total += loss;
       state.step += 1;
       if (batch % 16 === 0) {
-        run.events({ type: "progress", task: task.id, epoch: state.epoch, epochs: schedule.epochs, fraction: batch / batches });
+        run.events({
+          type: "progress",
+          task: task.id,
+          epoch: state.epoch,
+          epochs: schedule.epochs,
+          fraction: batch / batches,
+        });
       }
       await run.pause();
     }
