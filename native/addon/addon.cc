@@ -1,0 +1,83 @@
+#include "addon/call.h"
+#include "addon/functions.h"
+
+#include <memory>
+
+// Version of src/addon.ts's table: `addonAbi` there.
+#define MILLINER_ADDON_ABI 1
+
+namespace milliner {
+
+napi_value addon_isa(napi_env env, napi_callback_info info) {
+  const Call call(env, info, "isa", 0);
+  napi_value result, text, available;
+  napi_create_object(env, &result);
+  napi_create_string_utf8(env, call.environment().table->name, NAPI_AUTO_LENGTH, &text);
+  napi_set_named_property(env, result, "name", text);
+  napi_create_string_utf8(env, chosen_table().reason.c_str(), NAPI_AUTO_LENGTH, &text);
+  napi_set_named_property(env, result, "reason", text);
+  napi_create_array(env, &available);
+  std::uint32_t count = 0;
+  for (const Table* table : compiled_tables())
+    if (is_runnable(*table)) {
+      napi_create_string_utf8(env, table->name, NAPI_AUTO_LENGTH, &text);
+      napi_set_element(env, available, count++, text);
+    }
+  napi_set_named_property(env, result, "available", available);
+  return result;
+}
+
+napi_value addon_threads(napi_env env, napi_callback_info) {
+  napi_value result;
+  napi_create_int32(env, Pool::shared().threads(), &result);
+  return result;
+}
+
+napi_value addon_set_threads(napi_env env, napi_callback_info info) {
+  Call call(env, info, "setThreads", 1);
+  const Index count = call.count(0, "count", 1);
+  if (call.ok() && count > 1024)
+    call.refuse("count is %lld, and must be at most 1024", static_cast<long long>(count));
+  if (call.ok() && !Pool::shared().set_threads(static_cast<int>(count)))
+    call.refuse("the system started only %d of %lld threads", Pool::shared().threads(),
+                static_cast<long long>(count));
+  return nullptr;
+}
+
+namespace {
+
+napi_value init(napi_env env, napi_value exports) {
+  const Choice& choice = chosen_table();
+  if (!choice.table) {
+    napi_throw_error(env, "NATIVE_ISA", choice.error.c_str());
+    return nullptr;
+  }
+  auto environment = std::make_unique<Environment>();
+  environment->table = choice.table;
+  if (napi_set_instance_data(
+          env, environment.get(), [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); },
+          nullptr) != napi_ok)
+    return nullptr;
+  environment.release();
+
+  napi_value abi;
+  napi_create_int32(env, MILLINER_ADDON_ABI, &abi);
+  const napi_property_descriptor properties[] = {
+      {"abi", nullptr, nullptr, nullptr, nullptr, abi, napi_enumerable, nullptr},
+#define MILLINER_PROPERTY(kernel, Args, js)                                                                  \
+  {js, nullptr, addon_##kernel, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      MILLINER_KERNELS(MILLINER_PROPERTY)
+#undef MILLINER_PROPERTY
+          {"isa", nullptr, addon_isa, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"threads", nullptr, addon_threads, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"setThreads", nullptr, addon_set_threads, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"allocate", nullptr, addon_allocate, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+  };
+  napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
+  return exports;
+}
+
+} // namespace
+} // namespace milliner
+
+NAPI_MODULE_INIT() { return milliner::init(env, exports); }

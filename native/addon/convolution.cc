@@ -1,0 +1,118 @@
+#include "addon/call.h"
+#include "addon/functions.h"
+
+namespace milliner {
+namespace {
+
+// geometry as src/addon.ts orders it; every size is a count and the window lies inside the framed image.
+Conv2dGeometry conv2d_geometry(Call& call, std::size_t i) {
+  const std::int32_t* g = call.integers(i, "geometry", 11);
+  if (!g)
+    return {};
+  const Conv2dGeometry geometry = {g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7], g[8], g[9], g[10]};
+  for (int j = 0; j < 11; j++)
+    if (g[j] < (j >= 5 && j <= 8 ? 1 : 0))
+      call.refuse("geometry[%d] is %d, and must be %d or more", j, g[j], j >= 5 && j <= 8 ? 1 : 0);
+  if (call.ok() && (geometry.height + 2 * geometry.pad_y < geometry.kernel_height ||
+                    geometry.width + 2 * geometry.pad_x < geometry.kernel_width))
+    call.refuse("a kernel of %d x %d does not fit into %d x %d with padding %d x %d", g[5], g[6], g[1], g[2],
+                g[9], g[10]);
+  return geometry;
+}
+
+Index input_size(Call& call, const Conv2dGeometry& g) {
+  return call.product(call.product(g.n, call.product(g.height, g.width)), g.in);
+}
+Index weight_size(Call& call, const Conv2dGeometry& g) {
+  return call.product(call.product(g.out, call.product(g.kernel_height, g.kernel_width)), g.in);
+}
+Index output_size(Call& call, const Conv2dGeometry& g) {
+  return call.ok() ? call.product(call.product(g.n, call.product(g.out_height(), g.out_width())), g.out) : 0;
+}
+
+MaxPool2dGeometry pool_geometry(Call& call, std::size_t i) {
+  const std::int32_t* g = call.integers(i, "geometry", 8);
+  if (!g)
+    return {};
+  for (int j = 0; j < 8; j++)
+    if (g[j] < (j >= 4 ? 1 : 0))
+      call.refuse("geometry[%d] is %d, and must be %d or more", j, g[j], j >= 4 ? 1 : 0);
+  if (call.ok() && (g[1] < g[4] || g[2] < g[5]))
+    call.refuse("a window of %d x %d does not fit into %d x %d", g[4], g[5], g[1], g[2]);
+  const MaxPool2dGeometry geometry = {g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7]};
+  if (call.ok() &&
+      call.product(call.product(geometry.height, geometry.width), geometry.channels) > 0x7FFFFFFF)
+    call.refuse("an image of %d x %d x %d has more elements than argmax can count", g[1], g[2], g[3]);
+  return geometry;
+}
+
+Index pool_input_size(Call& call, const MaxPool2dGeometry& g) {
+  return call.product(call.product(g.n, call.product(g.height, g.width)), g.channels);
+}
+Index pool_output_size(Call& call, const MaxPool2dGeometry& g) {
+  return call.ok() ? call.product(call.product(g.n, call.product(g.out_height(), g.out_width())), g.channels)
+                   : 0;
+}
+
+} // namespace
+
+napi_value addon_conv2d_forward(napi_env env, napi_callback_info info) {
+  Call call(env, info, "conv2dForward", 6);
+  const Conv2dGeometry g = conv2d_geometry(call, 4);
+  Conv2dForward args{};
+  args.x = call.floats(0, "x", input_size(call, g));
+  args.w = call.floats(1, "w", weight_size(call, g));
+  args.bias = call.optional_floats(2, "bias", g.out);
+  args.y = call.floats(3, "y", output_size(call, g));
+  args.geometry = g;
+  args.relu = call.boolean(5, "relu");
+  return call.run(call.environment().table->conv2d_forward, args);
+}
+
+napi_value addon_conv2d_input_gradient(napi_env env, napi_callback_info info) {
+  Call call(env, info, "conv2dInputGradient", 4);
+  const Conv2dGeometry g = conv2d_geometry(call, 3);
+  const Conv2dInputGradient args = {call.floats(0, "dy", output_size(call, g)),
+                                    call.floats(1, "w", weight_size(call, g)),
+                                    call.floats(2, "dx", input_size(call, g)), g};
+  return call.run(call.environment().table->conv2d_input_gradient, args);
+}
+
+napi_value addon_conv2d_weight_gradient(napi_env env, napi_callback_info info) {
+  Call call(env, info, "conv2dWeightGradient", 4);
+  const Conv2dGeometry g = conv2d_geometry(call, 3);
+  const Conv2dWeightGradient args = {call.floats(0, "dy", output_size(call, g)),
+                                     call.floats(1, "x", input_size(call, g)),
+                                     call.floats(2, "dw", weight_size(call, g)), g};
+  return call.run(call.environment().table->conv2d_weight_gradient, args);
+}
+
+napi_value addon_max_pool2d_forward(napi_env env, napi_callback_info info) {
+  Call call(env, info, "maxPool2dForward", 4);
+  const MaxPool2dGeometry g = pool_geometry(call, 3);
+  const MaxPool2dForward args = {call.floats(0, "x", pool_input_size(call, g)),
+                                 call.floats(1, "y", pool_output_size(call, g)),
+                                 call.integers(2, "argmax", pool_output_size(call, g)), g};
+  return call.run(call.environment().table->max_pool2d_forward, args);
+}
+
+napi_value addon_max_pool2d_backward(napi_env env, napi_callback_info info) {
+  Call call(env, info, "maxPool2dBackward", 4);
+  const MaxPool2dGeometry g = pool_geometry(call, 3);
+  const Index outputs = pool_output_size(call, g);
+  const MaxPool2dBackward args = {call.floats(0, "dy", outputs), call.integers(1, "argmax", outputs),
+                                  call.floats(2, "dx", pool_input_size(call, g)), g};
+  // argmax comes back from JavaScript: an index outside the image would write outside dx.
+  if (call.ok()) {
+    const Index image = g.height * g.width * g.channels;
+    for (Index i = 0; i < outputs; i++)
+      if (args.argmax[i] < 0 || args.argmax[i] >= image) {
+        call.refuse("argmax[%lld] is %d, outside an image of %lld elements", static_cast<long long>(i),
+                    args.argmax[i], static_cast<long long>(image));
+        break;
+      }
+  }
+  return call.run(call.environment().table->max_pool2d_backward, args);
+}
+
+} // namespace milliner

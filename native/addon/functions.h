@@ -1,0 +1,21 @@
+// The functions that the addon gives to JavaScript, apart from the table made from kernels/list.h. Their
+// contract is src/addon.ts.
+#pragma once
+
+#include "kernels/list.h"
+
+#include <node_api.h>
+
+namespace milliner {
+
+// One for each kernel, named after it: addon_linear_forward, ...
+#define MILLINER_FUNCTION(kernel, Args, js) napi_value addon_##kernel(napi_env env, napi_callback_info info);
+MILLINER_KERNELS(MILLINER_FUNCTION)
+#undef MILLINER_FUNCTION
+
+napi_value addon_isa(napi_env env, napi_callback_info info);
+napi_value addon_threads(napi_env env, napi_callback_info info);
+napi_value addon_set_threads(napi_env env, napi_callback_info info);
+napi_value addon_allocate(napi_env env, napi_callback_info info);
+
+} // namespace milliner

@@ -1,0 +1,71 @@
+#include "addon/call.h"
+#include "addon/functions.h"
+
+namespace milliner {
+
+napi_value addon_linear_forward(napi_env env, napi_callback_info info) {
+  Call call(env, info, "linearForward", 12);
+  const Index n = call.count(6, "n"), k = call.count(7, "k"), m = call.count(8, "m");
+  LinearForward args{};
+  args.x = call.floats(0, "x", call.product(n, k));
+  args.w = call.floats(1, "w", call.product(m, k));
+  args.bias = call.optional_floats(2, "bias", m);
+  args.gate = call.optional_floats(3, "gate", m);
+  args.h = call.optional_floats(4, "h", call.product(n, m));
+  args.y = call.floats(5, "y", call.product(n, m));
+  args.n = n, args.k = k, args.m = m;
+  args.relu = call.boolean(9, "relu");
+  args.drop = call.is_given(11);
+  if (args.drop) {
+    args.keep = call.keep(10);
+    args.random = call.random(11);
+    if (!args.relu)
+      call.refuse("dropout needs relu, whose zeros mark the dropped units for the backward");
+  }
+  if (args.h && !args.gate)
+    call.refuse("h is the value before the gate, and needs one; without gate it is y");
+  return call.run(call.environment().table->linear_forward, args);
+}
+
+napi_value addon_linear_input_gradient(napi_env env, napi_callback_info info) {
+  Call call(env, info, "linearInputGradient", 6);
+  const Index n = call.count(3, "n"), k = call.count(4, "k"), m = call.count(5, "m");
+  const LinearInputGradient args = {call.floats(0, "dy", call.product(n, m)),
+                                    call.floats(1, "w", call.product(m, k)),
+                                    call.floats(2, "dx", call.product(n, k)),
+                                    n,
+                                    k,
+                                    m};
+  return call.run(call.environment().table->linear_input_gradient, args);
+}
+
+napi_value addon_linear_weight_gradient(napi_env env, napi_callback_info info) {
+  Call call(env, info, "linearWeightGradient", 6);
+  const Index n = call.count(3, "n"), k = call.count(4, "k"), m = call.count(5, "m");
+  const LinearWeightGradient args = {call.floats(0, "dy", call.product(n, m)),
+                                     call.floats(1, "x", call.product(n, k)),
+                                     call.floats(2, "dw", call.product(m, k)),
+                                     n,
+                                     k,
+                                     m};
+  return call.run(call.environment().table->linear_weight_gradient, args);
+}
+
+napi_value addon_linear_weight_update(napi_env env, napi_callback_info info) {
+  Call call(env, info, "linearWeightUpdate", 10);
+  const Index n = call.count(7, "n"), k = call.count(8, "k"), m = call.count(9, "m");
+  LinearWeightUpdate args{};
+  args.dy = call.floats(0, "dy", call.product(n, m));
+  args.x = call.floats(1, "x", call.product(n, k));
+  args.w = call.floats(2, "w", call.product(m, k));
+  args.lr = static_cast<float>(call.number(3, "lr"));
+  args.post = call.optional_floats(4, "post", m);
+  args.pre = call.optional_floats(5, "pre", k);
+  args.locks = call.optional_words(6, "locks", call.product(m, lock_words(k)));
+  args.n = n, args.k = k, args.m = m;
+  if (args.pre && !args.post)
+    call.refuse("pre needs post: the condition is 1 - min(post, pre)");
+  return call.run(call.environment().table->linear_weight_update, args);
+}
+
+} // namespace milliner

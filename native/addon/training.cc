@@ -1,0 +1,56 @@
+#include "addon/call.h"
+#include "addon/functions.h"
+#include "kernels/linear_weight.h"
+
+namespace milliner {
+
+napi_value addon_cross_entropy(napi_env env, napi_callback_info info) {
+  Call call(env, info, "crossEntropy", 6);
+  const Index n = call.count(4, "n"), classes = call.count(5, "classes", 1);
+  const Index size = call.product(n, classes);
+  const CrossEntropy args = {call.floats(0, "logits", size),
+                             call.integers(1, "labels", n),
+                             call.floats(2, "losses", n),
+                             call.optional_floats(3, "dlogits", size),
+                             n,
+                             classes};
+  if (call.ok())
+    for (Index i = 0; i < n; i++)
+      if (args.labels[i] < 0 || args.labels[i] >= classes) {
+        call.refuse("labels[%lld] is %d, outside 0..%lld", static_cast<long long>(i), args.labels[i],
+                    static_cast<long long>(classes - 1));
+        break;
+      }
+  return call.run(call.environment().table->cross_entropy, args);
+}
+
+napi_value addon_sgd(napi_env env, napi_callback_info info) {
+  Call call(env, info, "sgd", 6);
+  const Index rows = call.count(4, "rows"), columns = call.count(5, "columns");
+  const Index size = call.product(rows, columns);
+  const Sgd args = {call.floats(0, "w", size),
+                    call.floats(1, "g", size),
+                    static_cast<float>(call.number(2, "lr")),
+                    call.optional_words(3, "locks", call.product(rows, lock_words(columns))),
+                    rows,
+                    columns};
+  return call.run(call.environment().table->sgd, args);
+}
+
+napi_value addon_dropout(napi_env env, napi_callback_info info) {
+  Call call(env, info, "dropout", 6);
+  const Index rows = call.count(2, "rows"), units = call.count(3, "units");
+  const Index size = call.product(rows, units);
+  const Dropout args = {
+      call.floats(0, "x", size), call.floats(1, "y", size), rows, units, call.keep(4), call.random(5)};
+  return call.run(call.environment().table->dropout, args);
+}
+
+napi_value addon_random_bits(napi_env env, napi_callback_info info) {
+  Call call(env, info, "randomBits", 4);
+  const Index rows = call.count(1, "rows"), units = call.count(2, "units");
+  const RandomBits args = {call.words(0, "out", call.product(rows, units)), rows, units, call.random(3)};
+  return call.run(call.environment().table->random_bits, args);
+}
+
+} // namespace milliner

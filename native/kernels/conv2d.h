@@ -1,0 +1,58 @@
+// Two-dimensional convolution (cross-correlation, as everywhere in deep learning) and its gradients, without
+// im2col.
+//
+//   y[i][oy][ox][o]  = sum over r, s, c of x[i][oy sy + r - py][ox sx + s - px][c] * w[o][r][s][c]  +
+//   bias[o]; ReLU dx[i][iy][ix][c] = sum over r, s, o of dy[i][oy][ox][o] * w[o][r][s][c]       where oy sy +
+//   r - py = iy, same in x dw[o][r][s][c]   = sum over i, oy, ox of dy[i][oy][ox][o] * x[i][oy sy + r -
+//   py][ox sx + s - px][c]
+//
+// Shapes   NHWC: x and dx [n, height, width, in], y and dy [n, out_height, out_width, out], w and dw
+//          [out, kernel_height, kernel_width, in], bias [out]; contiguous, any alignment. No overlap.
+// Bits     one chain of fma per element from +0, then +0 is added, then the bias. Order of the chain: forward
+// r, s, c;
+//          input gradient r, s, o, all ascending; weight gradient image, oy, ox. Padding contributes exact
+//          zeros, which leave a chain of finite numbers as it is. |error| <= (length of the chain) * 2^-24 *
+//          sum |terms|.
+// Cost     2 n out_height out_width out kernel_height kernel_width in flops each.
+#pragma once
+
+#include "kernels/work.h"
+
+namespace milliner {
+
+struct Conv2dGeometry {
+  Index n, height, width, in, out;
+  Index kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x;
+
+  constexpr Index out_height() const { return (height + 2 * pad_y - kernel_height) / stride_y + 1; }
+  constexpr Index out_width() const { return (width + 2 * pad_x - kernel_width) / stride_x + 1; }
+  constexpr Index chain() const { return kernel_height * kernel_width * in; }
+  constexpr double flops() const {
+    return 2.0 * static_cast<double>(n * out_height() * out_width()) * static_cast<double>(out * chain());
+  }
+};
+
+struct Conv2dForward {
+  const float* x;
+  const float* w;
+  const float* bias; // or null
+  float* y;
+  Conv2dGeometry geometry;
+  bool relu;
+};
+
+struct Conv2dInputGradient {
+  const float* dy;
+  const float* w;
+  float* dx;
+  Conv2dGeometry geometry;
+};
+
+struct Conv2dWeightGradient {
+  const float* dy;
+  const float* x;
+  float* dw;
+  Conv2dGeometry geometry;
+};
+
+} // namespace milliner

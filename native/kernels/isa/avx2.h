@@ -1,0 +1,31 @@
+// AVX2 with FMA: what the compiler's vector operators cannot say.
+#pragma once
+
+#include <immintrin.h>
+
+namespace milliner::MILLINER_SET {
+namespace {
+
+MILLINER_INLINE F splat(float x) { return _mm256_set1_ps(x); }
+MILLINER_INLINE U splat(std::uint32_t x) { return (U)_mm256_set1_epi32(static_cast<int>(x)); }
+MILLINER_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+
+// Only lanes whose mask is set are read (the others are +0) or written; masked-off addresses cannot fault.
+MILLINER_INLINE F load_lanes(const float* p, I mask) { return _mm256_maskload_ps(p, (__m256i)mask); }
+MILLINER_INLINE void store_lanes(float* p, F v, I mask) { _mm256_maskstore_ps(p, (__m256i)mask, v); }
+
+// high:low = a * m, 32 x 32 -> 64 bits in every lane.
+MILLINER_INLINE void multiply_wide(U a, std::uint32_t m, U& high, U& low) {
+  const __m256i factor = _mm256_set1_epi32(static_cast<int>(m));
+  const __m256i even = _mm256_mul_epu32((__m256i)a, factor);
+  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)a, 32), factor);
+  high = (U)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+  low = (U)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+}
+
+// a0 b0 a1 b1 ... of the low and of the high halves.
+MILLINER_INLINE U zip_low(U a, U b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+MILLINER_INLINE U zip_high(U a, U b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+
+} // namespace
+} // namespace milliner::MILLINER_SET

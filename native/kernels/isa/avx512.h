@@ -1,0 +1,49 @@
+// AVX-512 (F, VL, DQ, BW): what the compiler's vector operators cannot say.
+#pragma once
+
+// g++ 12 warns of its own intrinsics: _mm512_undefined_ps is uninitialised on purpose (GCC bug 105593).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+
+namespace milliner::MILLINER_SET {
+namespace {
+
+MILLINER_INLINE F splat(float x) { return _mm512_set1_ps(x); }
+MILLINER_INLINE U splat(std::uint32_t x) { return (U)_mm512_set1_epi32(static_cast<int>(x)); }
+MILLINER_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+
+// Only lanes whose mask is set are read (the others are +0) or written; masked-off addresses cannot fault.
+MILLINER_INLINE F load_lanes(const float* p, I mask) {
+  return _mm512_maskz_loadu_ps(_mm512_movepi32_mask((__m512i)mask), p);
+}
+MILLINER_INLINE void store_lanes(float* p, F v, I mask) {
+  _mm512_mask_storeu_ps(p, _mm512_movepi32_mask((__m512i)mask), v);
+}
+
+// high:low = a * m, 32 x 32 -> 64 bits in every lane.
+MILLINER_INLINE void multiply_wide(U a, std::uint32_t m, U& high, U& low) {
+  const __m512i factor = _mm512_set1_epi32(static_cast<int>(m));
+  const __m512i even = _mm512_mul_epu32((__m512i)a, factor);
+  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)a, 32), factor);
+  high = (U)_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+  low = (U)_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+}
+
+// a0 b0 a1 b1 ... of the low and of the high halves.
+MILLINER_INLINE U zip_low(U a, U b) {
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+MILLINER_INLINE U zip_high(U a, U b) {
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+} // namespace
+} // namespace milliner::MILLINER_SET
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif

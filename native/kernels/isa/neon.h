@@ -1,0 +1,42 @@
+// NEON of arm64: what the compiler's vector operators cannot say.
+#pragma once
+
+#include <arm_neon.h>
+
+namespace milliner::MILLINER_SET {
+namespace {
+
+MILLINER_INLINE F splat(float x) { return vdupq_n_f32(x); }
+MILLINER_INLINE U splat(std::uint32_t x) { return vdupq_n_u32(x); }
+MILLINER_INLINE F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
+
+// Only lanes whose mask is set are read (the others are +0) or written. NEON has no masked access: lane by
+// lane.
+MILLINER_INLINE F load_lanes(const float* p, I mask) {
+  F v{};
+  for (int i = 0; i < kLanes; i++)
+    if (mask[i])
+      v[i] = p[i];
+  return v;
+}
+MILLINER_INLINE void store_lanes(float* p, F v, I mask) {
+  for (int i = 0; i < kLanes; i++)
+    if (mask[i])
+      p[i] = v[i];
+}
+
+// high:low = a * m, 32 x 32 -> 64 bits in every lane.
+MILLINER_INLINE void multiply_wide(U a, std::uint32_t m, U& high, U& low) {
+  const uint32x2_t factor = vdup_n_u32(m);
+  const uint32x4_t first = vreinterpretq_u32_u64(vmull_u32(vget_low_u32(a), factor));
+  const uint32x4_t second = vreinterpretq_u32_u64(vmull_u32(vget_high_u32(a), factor));
+  low = vuzp1q_u32(first, second);
+  high = vuzp2q_u32(first, second);
+}
+
+// a0 b0 a1 b1 ... of the low and of the high halves.
+MILLINER_INLINE U zip_low(U a, U b) { return vzip1q_u32(a, b); }
+MILLINER_INLINE U zip_high(U a, U b) { return vzip2q_u32(a, b); }
+
+} // namespace
+} // namespace milliner::MILLINER_SET

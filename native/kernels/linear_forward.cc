@@ -1,0 +1,124 @@
+#include "kernels/linear_forward.h"
+
+#include "kernels/micro_kernel.h"
+#include "kernels/panels.h"
+#include "kernels/philox.h"
+#include "kernels/set.h"
+
+// Lanes are rows of the batch: activations are packed into panels [k][kColumns], the weights are read as they
+// lie, 6 rows of w against one panel. The finished tile is feature-major; a group of them is transposed into
+// y while it is still in L1, and the epilogue runs there.
+
+namespace milliner::MILLINER_SET {
+namespace {
+
+// Partial chains of one tile: M outputs x kColumns rows of the batch, kept in `partial` between chain blocks.
+template <int M, Fetch kFetch>
+__attribute__((noinline)) void forward_tile(Index length, const float* w, Index k, const float* panel,
+                                            float* partial, Index ldp, bool first, Ahead ahead) {
+  F tile[M][kVectors];
+  if (first)
+    clear(tile);
+  else
+    for (int i = 0; i < M; i++)
+      for (int j = 0; j < kVectors; j++)
+        tile[i][j] = load(partial + i * ldp + j * kLanes);
+  run_chains<M, kVectors, kFetch>(length, w, k, panel, kColumns, tile, ahead);
+  for (int i = 0; i < M; i++)
+    for (int j = 0; j < kVectors; j++)
+      store(partial + i * ldp + j * kLanes, tile[i][j]);
+}
+
+struct Epilogue {
+  const LinearForward& args;
+  Keep keep;
+
+  // Finishes units [unit, unit + count) of `row`, whose chains lie in y. count <= kForwardGroup.
+  MILLINER_INLINE void finish(Index row, Index unit, Index count) const {
+    std::uint32_t words[philox_words(kForwardGroup)];
+    if (args.drop)
+      philox_row(args.random, static_cast<std::uint32_t>(row), unit, count, words);
+    float* y = args.y + row * args.m + unit;
+    float* h = args.h ? args.h + row * args.m + unit : nullptr;
+    for_vectors(0, count, [&](Index i, Index lanes) {
+      F v = load_first(y + i, lanes) + F{}; // -0 of a flushed chain becomes +0
+      if (args.bias)
+        v = v + load_first(args.bias + unit + i, lanes);
+      if (args.relu)
+        v = v > F{} ? v : F{};
+      if (args.drop)
+        v = drop(keep, load(words + i), v);
+      if (h)
+        store_first(h + i, v, lanes);
+      if (args.gate) {
+        const F gate = load_first(args.gate + unit + i, lanes);
+        v = gate == F{} ? F{} : v * gate;
+      }
+      store_first(y + i, v, lanes);
+    });
+  }
+};
+
+constexpr Index panel_floats = kForwardBatch * kForwardChain;
+
+} // namespace
+
+Work linear_forward_work(const LinearForward& args) noexcept {
+  const Index batch = round_up(smaller(args.n, kForwardBatch), kColumns);
+  const double flops =
+      2.0 * static_cast<double>(args.n) * static_cast<double>(args.m) * static_cast<double>(args.k);
+  return {args.n == 0 ? 0 : ceil_div(args.m, kRowStep), flops / kFlopsPerNanosecond,
+          static_cast<std::size_t>(panel_floats + smaller(args.m, kForwardOutputs) * batch)};
+}
+
+void linear_forward_run(const LinearForward& args, Range items, float* workspace) noexcept {
+  const Index begin = items.begin * kRowStep, end = smaller(items.end * kRowStep, args.m);
+  const Index n = args.n, k = args.k, m = args.m;
+  const Epilogue epilogue{args, keep_of(args.drop ? args.keep : 1.0)};
+  float* panels = workspace;
+  float* partial = workspace + panel_floats;
+
+  for (Index row0 = 0; row0 < n; row0 += kForwardBatch) {
+    const Index rows = smaller(kForwardBatch, n - row0);
+    const Index ldp = round_up(rows, kColumns);
+    for (Index unit0 = begin; unit0 < end; unit0 += kForwardOutputs) {
+      const Index units = smaller(kForwardOutputs, end - unit0);
+      Index k0 = 0;
+      do { // once also for k = 0: the chain is then +0
+        const Index length = smaller(kForwardChain, k - k0);
+        const bool last = k0 + length == k;
+        for (Index lane = 0; lane < rows; lane += kColumns)
+          pack_transposed(args.x + (row0 + lane) * k + k0, k, smaller(kColumns, rows - lane), length,
+                          panels + lane * length);
+        for (Index unit = 0; unit < units; unit += kRows) {
+          const Index count = smaller(kRows, units - unit);
+          const float* w = args.w + (unit0 + unit) * k + k0;
+          const bool next = unit + 2 * kRows <= units;
+          for (Index lane = 0; lane < rows; lane += kColumns) {
+            float* tile = partial + unit * ldp + lane;
+            const float* panel = panels + lane * length;
+            // Panel p fetches the p-th 256 bytes of the next rows of w.
+            const Index offset = lane / kColumns * 64;
+            if (next && offset < length)
+              forward_tile<kRows, Fetch::to_read>(length, w, k, panel, tile, ldp, k0 == 0,
+                                                  {w + kRows * k + offset, k, 16});
+            else
+              with_rows(count, [&]<int M>() {
+                forward_tile<M, Fetch::nothing>(length, w, k, panel, tile, ldp, k0 == 0, {});
+              });
+          }
+          const Index done = unit + count;
+          if (last && (done % kForwardGroup == 0 || done == units)) {
+            const Index group = (done - 1) / kForwardGroup * kForwardGroup;
+            transpose(partial + group * ldp, ldp, done - group, rows, args.y + row0 * m + unit0 + group, m);
+            for (Index row = 0; row < rows; row++)
+              epilogue.finish(row0 + row, unit0 + group, done - group);
+          }
+        }
+        k0 += length;
+      } while (k0 < k);
+    }
+  }
+}
+
+} // namespace milliner::MILLINER_SET

@@ -1,0 +1,115 @@
+#include "kernels/linear_input_gradient.h"
+
+#include "kernels/micro_kernel.h"
+#include "kernels/panels.h"
+#include "kernels/set.h"
+
+// Lanes are inputs: w is read in place, a column panel of kColumns inputs by a block of outputs, against 6
+// rows of dy. The last, narrower panel, and weights whose row stride would put all rows of a panel into a few
+// cache sets, are copied. Partial chains lie in dx between chain blocks. Adding +0 to a partial chain changes
+// nothing but the sign of a zero, which the end would make + anyway, so every block may do it.
+
+namespace milliner::MILLINER_SET {
+namespace {
+
+template <int M, Fetch kFetch>
+__attribute__((noinline)) void input_gradient_tile(Index length, const float* dy, Index m, const float* w,
+                                                   Index ldw, float* dx, Index ldx, bool first, Ahead ahead) {
+  F tile[M][kVectors];
+  if (first)
+    clear(tile);
+  else
+    for (int i = 0; i < M; i++)
+      for (int j = 0; j < kVectors; j++)
+        tile[i][j] = load(dx + i * ldx + j * kLanes);
+  run_chains<M, kVectors, kFetch>(length, dy, m, w, ldw, tile, ahead);
+  for (int i = 0; i < M; i++)
+    for (int j = 0; j < kVectors; j++)
+      store(dx + i * ldx + j * kLanes, tile[i][j] + F{});
+}
+
+// The first tile of a panel meets w cold: it fetches its own panel, a fixed number of rows ahead.
+__attribute__((noinline)) void first_tile(Index length, const float* dy, Index m, const float* w, Index ldw,
+                                          float* dx, Index ldx, bool first) {
+  F tile[kRows][kVectors];
+  if (first)
+    clear(tile);
+  else
+    for (int i = 0; i < kRows; i++)
+      for (int j = 0; j < kVectors; j++)
+        tile[i][j] = load(dx + i * ldx + j * kLanes);
+  run_chains_fetching_panel<kRows, kVectors, kInputGradientAhead>(length, dy, m, w, ldw, tile);
+  for (int i = 0; i < kRows; i++)
+    for (int j = 0; j < kVectors; j++)
+      store(dx + i * ldx + j * kLanes, tile[i][j] + F{});
+}
+
+} // namespace
+
+Work linear_input_gradient_work(const LinearInputGradient& args) noexcept {
+  const double flops =
+      2.0 * static_cast<double>(args.n) * static_cast<double>(args.m) * static_cast<double>(args.k);
+  return {args.n == 0 ? 0 : ceil_div(args.k, kColumns), flops / kFlopsPerNanosecond,
+          static_cast<std::size_t>(kInputGradientChain * kColumns + kRows * kColumns)};
+}
+
+void linear_input_gradient_run(const LinearInputGradient& args, Range items, float* workspace) noexcept {
+  const Index begin = items.begin * kColumns, end = smaller(items.end * kColumns, args.k);
+  const Index n = args.n, k = args.k, m = args.m;
+  const bool crowded = k % 256 == 0; // rows of w 1 KiB apart or a multiple: few cache sets
+  float* panel = workspace;
+  float* scratch = workspace + kInputGradientChain * kColumns;
+
+  Index m0 = 0;
+  do { // once also for m = 0: the chain is then +0
+    const Index length = smaller(kInputGradientChain, m - m0);
+    const bool first = m0 == 0;
+    for (Index row0 = 0; row0 < n; row0 += kInputGradientBatch) {
+      const Index rows = smaller(kInputGradientBatch, n - row0);
+      for (Index k0 = begin; k0 < end; k0 += kColumns) {
+        const Index columns = smaller(kColumns, end - k0);
+        const float* w = args.w + m0 * k + k0;
+        const bool packed = crowded || columns < kColumns;
+        if (packed)
+          pack_rows(w, k, columns, length, panel);
+        const float* b = packed ? panel : w;
+        const Index ldb = packed ? kColumns : k;
+        for (Index row = 0; row < rows; row += kRows) {
+          const Index count = smaller(kRows, rows - row);
+          const float* dy = args.dy + (row0 + row) * m + m0;
+          float* dx = args.dx + (row0 + row) * k + k0;
+          if (columns < kColumns) {
+            for (Index i = 0; i < count; i++)
+              for (Index j = 0; j < columns; j++)
+                scratch[i * kColumns + j] = first ? 0 : dx[i * k + j];
+            with_rows(count, [&]<int M>() {
+              input_gradient_tile<M, Fetch::nothing>(length, dy, m, b, ldb, scratch, kColumns, first, {});
+            });
+            for (Index i = 0; i < count; i++)
+              for (Index j = 0; j < columns; j++)
+                dx[i * k + j] = scratch[i * kColumns + j];
+            continue;
+          }
+          if (row == 0 && count == kRows && !packed) {
+            first_tile(length, dy, m, b, ldb, dx, k, first);
+            continue;
+          }
+          // Tile t of the panel fetches rows t * share ... of the next panel, so that together they fetch all
+          // of it.
+          const Index share = 3 * (length / kFetchSteps), from = row / kRows * share;
+          const bool next = k0 + 2 * kColumns <= end && from + share <= length;
+          const Ahead ahead = {w + from * k + kColumns, k, kFetchGroups * 3 * k};
+          with_rows(count, [&]<int M>() {
+            if (next)
+              input_gradient_tile<M, Fetch::to_read>(length, dy, m, b, ldb, dx, k, first, ahead);
+            else
+              input_gradient_tile<M, Fetch::nothing>(length, dy, m, b, ldb, dx, k, first, {});
+          });
+        }
+      }
+    }
+    m0 += length;
+  } while (m0 < m);
+}
+
+} // namespace milliner::MILLINER_SET

@@ -1,0 +1,67 @@
+// Rearranging operands for the tiles: transposes and zero-padded panels of kColumns lanes.
+#pragma once
+
+#include "kernels/vector.h"
+
+namespace milliner::MILLINER_SET {
+namespace {
+
+using F4 = float __attribute__((vector_size(16)));
+using F4Any = float __attribute__((vector_size(16), aligned(4), may_alias));
+
+// to[c * ldt + r] = from[r * ldf + c] for a 4 x 4 block, in registers.
+MILLINER_INLINE void transpose_4x4(const float* from, Index ldf, float* to, Index ldt) {
+  const F4 a = *reinterpret_cast<const F4Any*>(from), b = *reinterpret_cast<const F4Any*>(from + ldf);
+  const F4 c = *reinterpret_cast<const F4Any*>(from + 2 * ldf),
+           d = *reinterpret_cast<const F4Any*>(from + 3 * ldf);
+  const F4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const F4 ef = __builtin_shufflevector(a, b, 2, 6, 3, 7), gh = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  *reinterpret_cast<F4Any*>(to) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+  *reinterpret_cast<F4Any*>(to + ldt) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+  *reinterpret_cast<F4Any*>(to + 2 * ldt) = __builtin_shufflevector(ef, gh, 0, 1, 4, 5);
+  *reinterpret_cast<F4Any*>(to + 3 * ldt) = __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
+}
+
+// to[c * ldt + r] = from[r * ldf + c], r < rows, c < columns.
+inline void transpose(const float* from, Index ldf, Index rows, Index columns, float* to, Index ldt) {
+  Index r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    Index c = 0;
+    for (; c + 4 <= columns; c += 4)
+      transpose_4x4(from + r * ldf + c, ldf, to + c * ldt + r, ldt);
+    for (; c < columns; c++)
+      for (int i = 0; i < 4; i++)
+        to[c * ldt + r + i] = from[(r + i) * ldf + c];
+  }
+  for (; r < rows; r++)
+    for (Index c = 0; c < columns; c++)
+      to[c * ldt + r] = from[r * ldf + c];
+}
+
+// panel[t * kColumns + lane] = from[lane * ldf + t], t < length; lanes from `lanes` on are +0.
+inline void pack_transposed(const float* from, Index ldf, Index lanes, Index length, float* panel) {
+  transpose(from, ldf, lanes, length, panel, kColumns);
+  if (lanes < kColumns)
+    for (Index t = 0; t < length; t++)
+      for (Index lane = lanes; lane < kColumns; lane++)
+        panel[t * kColumns + lane] = 0;
+}
+
+// panel[t * kColumns + lane] = from[t * ldf + lane], t < length; lanes from `lanes` on are +0.
+inline void pack_rows(const float* from, Index ldf, Index lanes, Index length, float* panel) {
+  for (Index t = 0; t < length; t++, from += ldf, panel += kColumns)
+    for (Index lane = 0; lane < kColumns; lane += kLanes) {
+      const Index count = smaller(larger(lanes - lane, 0), kLanes);
+      store(panel + lane, load_first(from + (count > 0 ? lane : 0), count));
+    }
+}
+
+// A row stride, at least `length`, whose neighbouring rows fall into different sets of L1: a multiple of a
+// cache line, but not of 1 KiB (kernels.md 2.2: 80 -> 88 % of the peak).
+constexpr Index spread_stride(Index length) {
+  const Index stride = round_up(length, 16);
+  return stride % 256 == 0 ? stride + 16 : stride;
+}
+
+} // namespace
+} // namespace milliner::MILLINER_SET

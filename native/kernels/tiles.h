@@ -1,0 +1,64 @@
+// Tile and block sizes of every instruction set. Included once per set, inside that set's namespace
+// (vector.h).
+//
+// A tile is kRows x kColumns outputs held in registers while a chain runs; a block is what a loop around the
+// tiles keeps in a cache. None of these numbers changes a bit of any result (DESIGN section 3, exactness,
+// item 1).
+#pragma once
+
+#include "kernels/work.h"
+
+namespace milliner::MILLINER_SET {
+
+#if defined(MILLINER_SET_AVX512)
+constexpr int kLanes = 16;
+constexpr int kRows = 12;   // 12 x 32: 24 accumulators + 2 rows of b + 1 broadcast of a = 27 of 32 registers
+constexpr int kVectors = 2; // vectors per tile row
+#elif defined(MILLINER_SET_AVX2)
+constexpr int kLanes = 8;
+constexpr int kRows =
+    6; // 6 x 16: 12 accumulators + 2 rows of b + 1 broadcast of a = 15 of AVX2's 16 registers
+constexpr int kVectors = 2;
+#elif defined(MILLINER_SET_NEON)
+constexpr int kLanes = 4;
+constexpr int kRows =
+    6; // 6 x 16: 24 accumulators + 4 rows of b + 2 of a (fmla by element) = 30 of 32 registers
+constexpr int kVectors = 4;
+#else
+constexpr int kLanes = 4;
+constexpr int kRows = 4; // 4 x 4: the emulated fma needs the other 12 registers for its doubles
+constexpr int kVectors = 1;
+#endif
+
+constexpr int kColumns =
+    kVectors * kLanes; // outputs along the lanes of a tile; divides 32, a word of lock bits
+
+// Rows of weights that one thread may take: whole tiles, and whole Philox blocks of 4 units.
+constexpr int kRowStep = 12;
+static_assert(kRowStep % kRows == 0 && kRowStep % 4 == 0);
+
+// Forward: a panel of kForwardChain x kColumns activations is 16 KiB on AVX2, half of L1d; the batch block's
+// panels (kForwardBatch x kForwardChain floats, 256 KiB) stay in L2 while the weights stream past.
+constexpr Index kForwardChain = 256;
+constexpr Index kForwardBatch = 256;
+constexpr Index kForwardOutputs = 4080; // bounds the partial chains in the workspace: 4 MiB; a multiple of 48
+constexpr Index kForwardGroup = 48;     // outputs finished at a time: 3 cache lines of a row of y
+static_assert(kForwardOutputs % kForwardGroup == 0 && kForwardGroup % kRowStep == 0);
+
+// Input gradient: chain block over outputs, and how far the first tile of a panel prefetches in its own
+// column of w. Measured on Zen 3 at 64x2000x2000 (bench): 352 with 24 rows ahead was best of 128..512
+// and 16..64.
+constexpr Index kInputGradientChain = 352;
+constexpr Index kInputGradientBatch = 256;
+constexpr Index kInputGradientAhead = 24;
+
+// Weight gradient: panels of activations grouped so that a group stays in L2 (128 KiB) and every row of w is
+// touched in runs of up to 2 KiB.
+constexpr Index kWeightGroupBytes = 128 * 1024;
+constexpr Index kWeightGroupPanels = 32;
+
+// Convolution, weight gradient: images are taken together until a chain block has this many output pixels, so
+// that storing and reloading the partial chains stays below a few percent.
+constexpr Index kConvolutionPixels = 256;
+
+} // namespace milliner::MILLINER_SET

@@ -1,0 +1,133 @@
+/**
+ * The table of functions that the C++ addon gives to JavaScript. Plain typed arrays in, nothing out but small numbers:
+ * the caller allocates. Sizes are checked again in the glue; a wrong one throws a `RangeError` whose `code` is
+ * `NATIVE_ARGUMENT`, and nothing has been written then.
+ *
+ * Arithmetic: every float32 product is one chain of fused multiply-adds in ascending order of its contracted index,
+ * starting at +0; then +0 is added once, then the bias (DESIGN: exactness 1). So the bits do not depend on thread count,
+ * tiles or instruction set. Matrices are row-major and contiguous. Names of dimensions: `n` rows of the batch,
+ * `k` inputs, `m` outputs.
+ */
+export interface Addon {
+  /** Version of this table. The loader refuses an addon of another version. */
+  readonly abi: number;
+
+  /** Instruction set in use, why it was chosen, and all that this machine can run, best first. */
+  isa(): { readonly name: string; readonly reason: string; readonly available: readonly string[] };
+  /** Threads that kernels may use, the caller's included. */
+  threads(): number;
+  /** Sets the number of threads, 1 or more; values above the number of usable processors are allowed. */
+  setThreads(count: number): void;
+  /** Zeroed memory outside the JavaScript heap, 64-byte aligned (huge pages from 4 MiB up), freed with its last view. */
+  allocate(bytes: number): ArrayBuffer;
+
+  // --- products -----------------------------------------------------------------------------------------------------
+
+  /**
+   * `v = x w' + bias`; `v = max(v, +0)` if `relu`; dropout if `random`; `h = v`; `y = gate == 0 ? +0 : v * gate`.
+   * x [n, k], w [m, k], bias [m], gate [m], h and y [n, m]. Without `gate`, y is v. `h` is written when given; it needs `gate`.
+   * Dropout: element (row, unit) is kept where word `unit & 3` of Philox block `(unit >> 2, row, step, stream)` is below
+   * `floor(keep * 2^32)`, and is multiplied by float32(1 / keep). `random` = [seedLow, seedHigh, stream, step]; needs `relu`.
+   */
+  linearForward(
+    x: Float32Array, w: Float32Array, bias: Float32Array | null, gate: Float32Array | null,
+    h: Float32Array | null, y: Float32Array, n: number, k: number, m: number,
+    relu: boolean, keep: number, random: Uint32Array | null,
+  ): void;
+  /** `dx = dy w`, chain over outputs ascending. dy [n, m], w [m, k], dx [n, k]. */
+  linearInputGradient(dy: Float32Array, w: Float32Array, dx: Float32Array, n: number, k: number, m: number): void;
+  /** `dw = dy' x`, chain over rows ascending. dy [n, m], x [n, k], dw [m, k]. */
+  linearWeightGradient(dy: Float32Array, x: Float32Array, dw: Float32Array, n: number, k: number, m: number): void;
+  /**
+   * `w = fma(-lr, g, w)` with `g = dy' x` kept in registers. A locked element is not written.
+   * `post` [m] and `pre` [k]: soft conditioning, g is first multiplied by `1 - min(post[i], pre[j])` (`1 - post[i]` without
+   * `pre`). `locks`: bit j & 31 of word `i * ceil(k / 32) + (j >> 5)`; rows begin at a word.
+   */
+  linearWeightUpdate(
+    dy: Float32Array, x: Float32Array, w: Float32Array, lr: number, post: Float32Array | null, pre: Float32Array | null,
+    locks: Uint32Array | null, n: number, k: number, m: number,
+  ): void;
+  /**
+   * Backward of everything after the product: `u = gate == 0 ? +0 : dy * gate`; `dv = relu && !(h > 0) ? +0 : u * scale`
+   * with `scale = float32(1 / keep)`; `dgate[j] = chain over rows of fma(dy, h)`; `dbias[j] = chain over rows of + dv`.
+   * dy, h, dv [rows, units]; gate, dgate, dbias [units]. `dgate`, `dbias` may be null. Also the gate of feature maps:
+   * rows = batch x positions.
+   */
+  activationBackward(
+    dy: Float32Array, h: Float32Array | null, gate: Float32Array | null, dv: Float32Array, dgate: Float32Array | null,
+    dbias: Float32Array | null, rows: number, units: number, relu: boolean, keep: number,
+  ): void;
+  /** `y = gate == 0 ? +0 : h * gate`; h, y [rows, units], gate [units]. */
+  gateApply(h: Float32Array, gate: Float32Array, y: Float32Array, rows: number, units: number): void;
+
+  // --- convolution and pooling: NHWC, weights [out, kh, kw, in] -----------------------------------------------------
+
+  /**
+   * geometry = [n, height, width, in, out, kernelHeight, kernelWidth, strideY, strideX, padY, padX]. Output
+   * [n, (height + 2 padY - kernelHeight) / strideY + 1, ..., out]. Chain: kernel row, kernel column, input channel;
+   * padding contributes exact zeros.
+   */
+  conv2dForward(x: Float32Array, w: Float32Array, bias: Float32Array | null, y: Float32Array, geometry: Int32Array, relu: boolean): void;
+  /** Chain of an element of dx: kernel row, kernel column (both ascending), output channel. */
+  conv2dInputGradient(dy: Float32Array, w: Float32Array, dx: Float32Array, geometry: Int32Array): void;
+  /** Chain of an element of dw: image, output row, output column. */
+  conv2dWeightGradient(dy: Float32Array, x: Float32Array, dw: Float32Array, geometry: Int32Array): void;
+  /**
+   * geometry = [n, height, width, channels, kernelHeight, kernelWidth, strideY, strideX], no padding, floor. argmax: index
+   * into one image's x (`(row * width + column) * channels + channel`), first in row-major order on ties.
+   */
+  maxPool2dForward(x: Float32Array, y: Float32Array, argmax: Int32Array, geometry: Int32Array): void;
+  /** Scatters dy to the argmax positions; dx is zeroed first; overlapping windows add in ascending output order. */
+  maxPool2dBackward(dy: Float32Array, argmax: Int32Array, dx: Float32Array, geometry: Int32Array): void;
+
+  // --- HAT's gate ---------------------------------------------------------------------------------------------------
+
+  /** rule 0 (windowed): `a = s e < -50 ? +0 : sigmoid(s e)`; rule 1 (official): `a = sigmoid(s e)`. e, a [units]. */
+  gateForward(e: Float32Array, a: Float32Array, s: number, rule: number): void;
+  /**
+   * Compensated gradient of the embeddings. rule 0 windowed: `q = da sMax u / ((1 + u)(1 + u))`, u = exp(-|e|), where
+   * -50 < s e < 24 ln 2, else +0; 1 straight: the same everywhere; 2 official: the published float32 arithmetic, from left
+   * to right; 3 off: `q = da s a (1 - a)`. Source: hat.md (B'), (F), 3.5. da, e, q [units].
+   */
+  gateBackward(da: Float32Array, e: Float32Array, q: Float32Array, s: number, sMax: number, rule: number): void;
+
+  // --- loss, optimizer ----------------------------------------------------------------------------------------------
+
+  /**
+   * Softmax cross-entropy by rows: `losses[i] = log(sum_j exp(x_j - max)) - (x_label - max)`, sums ascending in j;
+   * `dlogits = (softmax - onehot) / n` when given. A label outside 0..classes-1 throws.
+   */
+  crossEntropy(logits: Float32Array, labels: Int32Array, losses: Float32Array, dlogits: Float32Array | null, n: number, classes: number): void;
+  /** `w = fma(-lr, g, w)`, locked elements not written. locks as in `linearWeightUpdate` with rows x columns. */
+  sgd(w: Float32Array, g: Float32Array, lr: number, locks: Uint32Array | null, rows: number, columns: number): void;
+
+  // --- elementwise (out may be an input) and reductions ---------------------------------------------------------------
+
+  add(a: Float32Array, b: Float32Array, out: Float32Array): void;
+  multiply(a: Float32Array, b: Float32Array, out: Float32Array): void;
+  scale(a: Float32Array, factor: number, out: Float32Array): void;
+  clamp(a: Float32Array, low: number, high: number, out: Float32Array): void;
+  exp(a: Float32Array, out: Float32Array): void;
+  log(a: Float32Array, out: Float32Array): void;
+  tanh(a: Float32Array, out: Float32Array): void;
+  sigmoid(a: Float32Array, out: Float32Array): void;
+  /** `y = x > 0 ? x : +0`. */
+  relu(x: Float32Array, y: Float32Array): void;
+  /** `dx = y > 0 ? dy : +0`. */
+  reluBackward(dy: Float32Array, y: Float32Array, dx: Float32Array): void;
+  /** Dropout of x [rows, units] as in `linearForward`; its own backward with dy for x. */
+  dropout(x: Float32Array, y: Float32Array, rows: number, units: number, keep: number, random: Uint32Array): void;
+  /** Raw Philox words: out[row * units + unit] = word `unit & 3` of block `(unit >> 2, row, step, stream)`. */
+  randomBits(out: Uint32Array, rows: number, units: number, random: Uint32Array): void;
+  /** Total in the fixed order of kernels.md 3.5: chunks of 4096, 16 virtual lanes, halves, chunks ascending. */
+  sum(x: Float32Array): number;
+  /** Sum of squares in double, same order. */
+  sumSquares(x: Float32Array): number;
+  /** out[j] = chain over rows ascending of + x[row, j]. */
+  columnSum(x: Float32Array, out: Float32Array, rows: number, units: number): void;
+  /** Whether no element is NaN or infinite. */
+  allFinite(x: Float32Array): boolean;
+}
+
+/** Version of the table above; raised with every change of a signature. */
+export const addonAbi = 1;

@@ -1,0 +1,2 @@
+export { type Addon, addonAbi } from "./addon.ts";
+export { loadAddon, type LoadedAddon } from "./load-addon.ts";

@@ -1,0 +1,71 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { type Addon, addonAbi } from "./addon.ts";
+
+/** The addon and the file it came from, or why there is none: a sentence for the person who has to do something. */
+export type LoadedAddon =
+  | { readonly addon: Addon; readonly path: string }
+  | { readonly addon: null; readonly reason: string };
+
+const require = createRequire(import.meta.url);
+
+/** The binary that `milliner-native-build` makes, beside src/ and dist/ alike. */
+const localBinary = fileURLToPath(new URL("../build/Release/milliner.node", import.meta.url));
+
+const howToBuild = "run `npx milliner-native-build` (needs CMake and a C++20 compiler)";
+
+/**
+ * Loads the addon; never throws. The first of these that exists is taken, and none is passed over because it is broken:
+ *
+ * 1. the file that the environment variable `MILLINER_NATIVE` names;
+ * 2. `build/Release/milliner.node` in this package: built here;
+ * 3. the package `@milliner/native-PLATFORM-ARCH`: a prebuilt binary.
+ *
+ * Loading it again returns the same table; every worker thread has its own.
+ *
+ * @param environment - where `MILLINER_NATIVE` is looked up; default the process's
+ * @returns the addon and its path, or `addon: null` and the reason
+ */
+export function loadAddon(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): LoadedAddon {
+  const named = environment["MILLINER_NATIVE"];
+  if (named !== undefined && named !== "") {
+    if (!existsSync(named)) {
+      return missing(`MILLINER_NATIVE names ${named}, which does not exist; correct or unset it`);
+    }
+    return open(named, "correct or unset MILLINER_NATIVE");
+  }
+  if (existsSync(localBinary)) return open(localBinary, howToBuild);
+
+  const prebuilt = `@milliner/native-${process.platform}-${process.arch}`;
+  let path: string;
+  try {
+    path = require.resolve(prebuilt);
+  } catch {
+    return missing(`no native kernels: neither ${localBinary} nor the package ${prebuilt} is here; ${howToBuild}`);
+  }
+  return open(path, `install ${prebuilt} in the version of @milliner/native, or ${howToBuild}`);
+}
+
+function open(path: string, remedy: string): LoadedAddon {
+  let addon: Addon;
+  try {
+    addon = require(path) as Addon;
+  } catch (error) {
+    return missing(`${path} does not load: ${messageOf(error)}; ${remedy}`);
+  }
+  if (addon.abi !== addonAbi) {
+    return missing(`${path} has version ${addon.abi} of the table of kernels, not ${addonAbi}; ${remedy}`);
+  }
+  return { addon, path };
+}
+
+function missing(reason: string): LoadedAddon {
+  return { addon: null, reason };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
