@@ -42,11 +42,11 @@ function environment() {
   return result;
 }
 
-/** With a HOME that cannot be written, npm and pnpm wait for locks that never come: give them one inside the checkout. */
+/** In a HOME that cannot be written, npm never comes to an end: give it one inside the checkout. */
 function writableHome() {
   const home = homedir();
   try {
-    mkdirSync(home, { recursive: true });
+    if (!existsSync(home)) mkdirSync(home); // not recursive: below /proc, Node would try for ever
     accessSync(home, constants.W_OK);
     return {};
   } catch {

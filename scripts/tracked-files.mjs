@@ -18,10 +18,12 @@ export function trackedFiles() {
 }
 
 function everyFile(folder) {
-  const built = /^(node_modules|dist|build|build-.*|\.cache|\.turbo|\.git)$/;
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+  const made = /^(node_modules|dist|build|build-.*|\.cache|\.turbo|\.git)$/;
+  const entries = readdirSync(join(root, folder), { withFileTypes: true }).filter(
+    ({ name }) => !made.test(name),
+  );
+  return entries.flatMap((entry) => {
     const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return built.test(entry.name) ? [] : everyFile(path);
-    return [path];
+    return entry.isDirectory() ? everyFile(path) : [path];
   });
 }

@@ -1,0 +1,104 @@
+// The checks of scripts/ see what they are there for: each is run in a small workspace with one thing wrong in it.
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { root } from "../scripts/workspace.mjs";
+import { runCommand, type CommandResult } from "./command.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+/** A workspace of @milliner/data and @milliner/core in which nothing is wrong, but for the given files. */
+async function check(script: string, wrong: Readonly<Record<string, string>>): Promise<CommandResult> {
+  const folder = mkdtempSync(join(tmpdir(), "milliner-checks-"));
+  folders.push(folder);
+  cpSync(join(root, "scripts"), join(folder, "scripts"), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const files = {
+    "package.json": "{}",
+    "pnpm-workspace.yaml": "packages:\n  - packages/*\n",
+    "pnpm-lock.yaml": "lockfileVersion: '9.0'\n",
+    "packages/data/package.json": manifest("@milliner/data", {}),
+    "packages/data/src/index.ts": "export {};\n",
+    "packages/data/api.txt": api("@milliner/data", []),
+    "packages/core/package.json": manifest("@milliner/core", { "@milliner/data": "workspace:^" }),
+    "packages/core/src/index.ts": 'export { gate, type Gates } from "./gate.ts";\n',
+    "packages/core/src/gate.ts":
+      'import "@milliner/data";\n/** Equation (1) */\nexport const gate = 1;\nexport interface Gates {}\n',
+    "packages/core/src/gate.test.ts": 'test("equals (1)", () => {});\n',
+    "packages/core/api.txt": api("@milliner/core", ["interface Gates", "const     gate"]),
+    "docs/explanation/equations.md": `# Equations\n\n| (1) | a | ${link("gate.ts")} | ${link("gate.test.ts")} |\n`,
+    ...wrong,
+  };
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(join(folder, dirname(path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return runCommand(process.execPath, [join("scripts", script)], folder);
+}
+
+function manifest(name: string, dependencies: Readonly<Record<string, string>>): string {
+  return JSON.stringify({ name, exports: { ".": { "milliner-source": "./src/index.ts" } }, dependencies });
+}
+
+function api(name: string, lines: readonly string[]): string {
+  return [`# Public names of ${name}. Written by "node scripts/api.mjs --write".\n`, name, ...lines, ""].join(
+    "\n",
+  );
+}
+
+function link(file: string): string {
+  return `[${file}](../../packages/core/src/${file})`;
+}
+
+const gate = "packages/core/src/gate.ts";
+const entry = "packages/core/src/index.ts";
+const dependsOnCore = manifest("@milliner/data", { "@milliner/core": "workspace:^" });
+const around = {
+  [gate]: 'export type { Gates } from "./gates.ts";',
+  "packages/core/src/gates.ts": 'export type Gates = import("./gate.ts").Gates;',
+};
+
+test.each<[script: string, complaint: RegExp, wrong: Readonly<Record<string, string>>]>([
+  ["floors.mjs", /gate\.ts:1: .* leaves the package/, { [gate]: 'import "../../data/src/index.ts";' }],
+  ["floors.mjs", /gate\.ts:2: imports "zod", which .* does not declare/, { [gate]: '\nimport "zod";' }],
+  ["floors.mjs", /imports "fs"/, { [gate]: 'import "fs";' }],
+  ["floors.mjs", /circle: src\/gate\.ts -> src\/gates\.ts -> src\/gate\.ts/, around],
+  ["floors.mjs", /data may not depend on @milliner\/core/, { "packages/data/package.json": dependsOnCore }],
+  ["floors.mjs", /lost stands on no floor/, { "packages/data/package.json": manifest("@milliner/lost", {}) }],
+  [
+    "api.mjs",
+    /api\.txt is out of date[^]*- interface Gates/,
+    { [entry]: 'export { gate } from "./gate.ts";' },
+  ],
+  ["api.mjs", /index\.ts holds more than/, { [entry]: 'export * from "./gate.ts";' }],
+  ["repository.mjs", /"utils\.ts" says nothing about its subject/, { "packages/core/src/utils.ts": "" }],
+  ["repository.mjs", /data\.bin has 1000001 bytes/, { "data.bin": "x".repeat(1_000_001) }],
+  ["repository.mjs", /README\.md:1 links to docs\/nowhere\.md/, { "README.md": "[a](docs/nowhere.md)" }],
+  ["repository.mjs", /README\.md has no such heading/, { "README.md": "# Laws\n\n[a](#lores)" }],
+  ["repository.mjs", /pnpm-lock\.yaml:1 holds an address/, { "pnpm-lock.yaml": "a: {tarball: b}" }],
+  ["equations.mjs", /implements Equation \(2\), which/, { [gate]: "// Equations (1) and (2)" }],
+  ["equations.mjs", /"Equation \(1\)" stands in no source/, { [gate]: "" }],
+  [
+    "equations.mjs",
+    /no test of .* has \(1\) in its name/,
+    { "packages/core/src/gate.test.ts": 'test("a", f);' },
+  ],
+])("%s says %s", async (script, complaint, wrong) => {
+  const result = await check(script, wrong);
+
+  expect(result.status).toBe(1);
+  expect(result.stderr).toMatch(complaint);
+});
+
+test.each(["floors.mjs", "api.mjs", "repository.mjs", "equations.mjs"])(
+  "%s has nothing to say where nothing is wrong",
+  async (script) => {
+    const { status, stdout, stderr } = await check(script, {});
+
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
+  },
+);
