@@ -2,9 +2,11 @@
 // name; the files of a package import each other without a cycle; inner walls keep a part of a package to itself.
 //
 //   node scripts/floors.mjs            checks, and prints each violation with its file and line
-//   node scripts/floors.mjs --graph    prints the packages as the Mermaid graph that README.md shows
+//   node scripts/floors.mjs --graph    prints the packages as a Mermaid graph; README.md shows it behind <!-- floors -->
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { cycles, sourceFiles } from "./imports.mjs";
+import { codeBlocks } from "./markdown.mjs";
 import { packages, root } from "./workspace.mjs";
 
 /** The house, ground floor first. Packages of one floor do not know each other; the top floor is never published. */
@@ -36,6 +38,7 @@ const violations = [];
 if (process.argv.includes("--graph")) process.stdout.write(graph());
 else {
   for (const { folder, manifest } of packages()) checkPackage(folder, manifest);
+  checkPicture();
   for (const violation of violations) console.error(violation);
   process.exitCode = violations.length > 0 ? 1 : 0;
 }
@@ -100,6 +103,16 @@ function checkImport(folder, name, file, { specifier, line }, { floor, runtime, 
     );
   else if (floorOf.has(target) && floorOf.get(target) >= floor)
     violations.push(`${at}, which is not on a lower floor.`);
+}
+
+function checkPicture() {
+  const page = join(root, "README.md");
+  if (!existsSync(page)) return;
+  for (const { code, line, directives } of codeBlocks(readFileSync(page, "utf8")))
+    if (directives.has("floors") && code.trim() !== graph().trim())
+      violations.push(
+        `README.md:${line}: the graph differs from what "node scripts/floors.mjs --graph" prints.`,
+      );
 }
 
 /** An arrow means "imports"; one that follows from others is left out. */

@@ -74,6 +74,7 @@ test.each<[script: string, complaint: RegExp, wrong: Readonly<Record<string, str
     /api\.txt is out of date[^]*- interface Gates/,
     { [entry]: 'export { gate } from "./gate.ts";' },
   ],
+  ["floors.mjs", /README\.md:2: the graph differs/, { "README.md": "<!-- floors -->\n```mermaid\n```\n" }],
   ["api.mjs", /index\.ts holds more than/, { [entry]: 'export * from "./gate.ts";' }],
   ["repository.mjs", /"utils\.ts" says nothing about its subject/, { "packages/core/src/utils.ts": "" }],
   ["repository.mjs", /data\.bin has 1000001 bytes/, { "data.bin": "x".repeat(1_000_001) }],
