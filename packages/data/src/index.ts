@@ -1,1 +1,31 @@
-export {};
+export { defaultCacheFolder } from "./cache-folder.ts";
+export { DataError, type DataErrorCode } from "./data-error.ts";
+export {
+  createDataset,
+  createImageSet,
+  type Dataset,
+  type ImageSet,
+  type ImageSetNames,
+  numberedClasses,
+} from "./dataset.ts";
+export {
+  type Checksum,
+  type DatasetSource,
+  downloadDataset,
+  type DownloadOptions,
+  type DownloadProgress,
+  type RemoteFile,
+} from "./download.ts";
+export { fashionMnist, loadFashionMnist } from "./fashion-mnist.ts";
+export { type FolderOptions, loadFolder, saveFolder } from "./folder.ts";
+export {
+  type IdxArray,
+  idxImages,
+  type IdxImages,
+  idxLabels,
+  type IdxOptions,
+  parseIdx,
+  writeIdx,
+} from "./idx.ts";
+export { loadMnist, mnist } from "./mnist.ts";
+export { measureNormalisation, type Normalisation } from "./normalisation.ts";

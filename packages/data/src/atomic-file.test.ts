@@ -1,0 +1,51 @@
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import { writeFileAtomically } from "./atomic-file.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "milliner-data-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+test("the file is there whole, alone, in folders that were made for it", async () => {
+  await writeFileAtomically(join(folder, "a", "b", "file"), new Uint8Array([1, 2]));
+
+  expect([...(await readFile(join(folder, "a", "b", "file")))]).toEqual([1, 2]);
+  expect(await readdir(join(folder, "a", "b"))).toEqual(["file"]);
+});
+
+test("writers of the same file do not mix: one of them wins, whole", async () => {
+  const contents = Array.from({ length: 8 }, (_, writer) => new Uint8Array(100_000).fill(writer));
+
+  await Promise.all(contents.map((content) => writeFileAtomically(join(folder, "file"), content)));
+
+  const result = await readFile(join(folder, "file"));
+  expect(new Set(result).size).toBe(1);
+  expect(result.length).toBe(100_000);
+  expect(await readdir(folder)).toEqual(["file"]);
+});
+
+test("what cannot be written leaves nothing behind and names the file", async () => {
+  await mkdir(join(folder, "file")); // a folder where the file should go: the rename fails, after all was written
+
+  await expect(writeFileAtomically(join(folder, "file"), new Uint8Array(1))).rejects.toMatchObject({
+    name: "DataError",
+    code: "WRITE_FAILED",
+    message: expect.stringContaining(join(folder, "file")),
+    cause: expect.anything(),
+  });
+  expect(await readdir(folder)).toEqual(["file"]);
+});
+
+test("a path below a file is refused and leaves nothing behind", async () => {
+  await writeFileAtomically(join(folder, "file"), new Uint8Array(1));
+
+  await expect(writeFileAtomically(join(folder, "file", "below"), new Uint8Array(1))).rejects.toMatchObject({
+    code: "WRITE_FAILED",
+  });
+  expect(await readdir(folder)).toEqual(["file"]);
+});

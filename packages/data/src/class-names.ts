@@ -1,0 +1,55 @@
+import { DataError } from "./data-error.ts";
+
+/** A label is a byte. */
+const maxClasses = 256;
+
+/**
+ * The names of classes from a text file: UTF-8, one name a line, line n naming label n (from 0).
+ *
+ * Names go into tables, reports and terminals, so control characters are refused. Blank lines at the end are
+ * ignored.
+ *
+ * @param bytes - the file
+ * @param name - what messages call it
+ * @returns 1 to 256 names, trimmed
+ * @throws DataError `BAD_CLASS_NAMES`
+ */
+export function parseClassNames(bytes: Uint8Array, name: string): string[] {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new DataError(
+      "BAD_CLASS_NAMES",
+      `${name} is not UTF-8 text; save it as UTF-8, one class name a line.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const names = text
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.trim());
+  names.forEach((className, label) => {
+    if (className === "") {
+      throw new DataError(
+        "BAD_CLASS_NAMES",
+        `${name} line ${label + 1} is blank, but line n names label n - 1; write a name there.`,
+      );
+    }
+    if (/\p{Cc}/u.test(className)) {
+      throw new DataError(
+        "BAD_CLASS_NAMES",
+        `${name} line ${label + 1} has a control character; write one plain name a line.`,
+      );
+    }
+  });
+  if (names.length > maxClasses) {
+    throw new DataError(
+      "BAD_CLASS_NAMES",
+      `${name} names ${names.length} classes, but a label is a byte: at most ${maxClasses}; shorten it.`,
+    );
+  }
+  return names;
+}

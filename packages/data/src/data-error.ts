@@ -1,0 +1,72 @@
+/**
+ * What a `DataError` can be about. Codes are stable: programs may branch on them, and tests do.
+ *
+ * | code | what happened |
+ * | --- | --- |
+ * | `BAD_MAGIC` | a file does not start as its kind of file should (also: images where labels were expected) |
+ * | `UNSUPPORTED_TYPE` | an IDX file of elements other than unsigned bytes |
+ * | `BAD_SHAPE` | a shape that no image set can have: a dimension of 0, or sizes that contradict the bytes |
+ * | `EMPTY` | no images |
+ * | `TRUNCATED` | a file ends before what its header promises |
+ * | `TRAILING_BYTES` | a file goes on after what its header promises (a decompression bomb is one of these) |
+ * | `BAD_GZIP` | a compressed file that cannot be unpacked |
+ * | `TOO_LARGE` | more bytes than the limit |
+ * | `COUNT_MISMATCH` | as many labels as images were expected, and there are not |
+ * | `LABEL_OUT_OF_RANGE` | a label that is not below the number of classes |
+ * | `SHAPE_MISMATCH` | training and test images differ in height, width or channels |
+ * | `BAD_CLASS_NAMES` | a file of class names that is not one printable name per line |
+ * | `FILE_MISSING` | a file or folder is not there |
+ * | `FILE_AMBIGUOUS` | several files could be meant |
+ * | `READ_FAILED` | the file system refused to read; the reason is the `cause` |
+ * | `WRITE_FAILED` | the file system refused to write; the reason is the `cause` |
+ * | `BAD_OPTION` | an option or argument outside its range |
+ * | `OFFLINE` | a file would have to be downloaded and downloading was forbidden |
+ * | `DOWNLOAD_FAILED` | no address gave the file; the reasons are the `cause` |
+ * | `CHECKSUM_MISMATCH` | a file is not the published one |
+ */
+export type DataErrorCode =
+  | "BAD_MAGIC"
+  | "UNSUPPORTED_TYPE"
+  | "BAD_SHAPE"
+  | "EMPTY"
+  | "TRUNCATED"
+  | "TRAILING_BYTES"
+  | "BAD_GZIP"
+  | "TOO_LARGE"
+  | "COUNT_MISMATCH"
+  | "LABEL_OUT_OF_RANGE"
+  | "SHAPE_MISMATCH"
+  | "BAD_CLASS_NAMES"
+  | "FILE_MISSING"
+  | "FILE_AMBIGUOUS"
+  | "READ_FAILED"
+  | "WRITE_FAILED"
+  | "BAD_OPTION"
+  | "OFFLINE"
+  | "DOWNLOAD_FAILED"
+  | "CHECKSUM_MISMATCH";
+
+/**
+ * The one error of this package: a data set that cannot be used as it is.
+ *
+ * The message is one sentence for the person who has to fix it: it names the file, says what is wrong with
+ * numbers, and what to do.
+ *
+ * This package lies on the lowest floor and imports nothing, so the class cannot extend the `MillinerError`
+ * of `@milliner/core`. It has its shape instead: an `Error` with a `name` and a stable string `code`. Whoever
+ * catches errors of all packages tests for that shape, not for the class.
+ */
+export class DataError extends Error {
+  override readonly name = "DataError";
+  readonly code: DataErrorCode;
+
+  /**
+   * @param code - what it is about; stable
+   * @param message - one sentence: which file, what is wrong, what to do
+   * @param options - `cause`: the error underneath, kept for `--debug`
+   */
+  constructor(code: DataErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,113 @@
+import { DataError } from "./data-error.ts";
+import { checkLabels, type IdxImages } from "./idx.ts";
+
+/**
+ * Images and their labels as they lie in the original files: bytes, in the original order. Scaling, shuffling
+ * and splitting into tasks are the business of `@milliner/continual`.
+ */
+export interface ImageSet {
+  /** Pixels [labels.length, height, width, channels], row-major, 0..255. */
+  readonly images: Uint8Array;
+  /** Height, width and channels of one image; files of three dimensions have one channel. */
+  readonly shape: readonly [height: number, width: number, channels: number];
+  /** The class of each image, an index into `classes`. */
+  readonly labels: Uint8Array;
+  /** Names by label. Not every class needs to occur. */
+  readonly classes: readonly string[];
+}
+
+/** Two sets of images of one shape and the same classes: one to learn from, one to measure with. */
+export interface Dataset {
+  readonly name: string;
+  readonly train: ImageSet;
+  readonly test: ImageSet;
+  readonly classes: readonly string[];
+}
+
+/** What messages call the files that the parts of an image set came from. */
+export interface ImageSetNames {
+  readonly images: string;
+  readonly labels: string;
+}
+
+/**
+ * Puts images and labels together.
+ *
+ * @param images - pixels with their shape and count; kept, not copied
+ * @param labels - one per image; kept, not copied
+ * @param classes - names by label, 1 to 256 of them
+ * @param names - what messages call the two parts
+ * @returns the set
+ * @throws DataError `EMPTY`, `BAD_SHAPE` (shape and bytes disagree), `COUNT_MISMATCH`, `LABEL_OUT_OF_RANGE`
+ */
+export function createImageSet(
+  images: IdxImages,
+  labels: Uint8Array,
+  classes: readonly string[],
+  names: ImageSetNames = { images: "images", labels: "labels" },
+): ImageSet {
+  const { shape, count } = images;
+  if (count === 0)
+    throw new DataError("EMPTY", `${names.images} holds no images; get a file with at least one.`);
+  const [height, width, channels] = shape;
+  const bytes = count * height * width * channels;
+  if (!shape.every((size) => Number.isInteger(size) && size > 0) || bytes !== images.images.length) {
+    throw new DataError(
+      "BAD_SHAPE",
+      `${names.images}: ${count} images of ${height} x ${width} x ${channels} are ${bytes} bytes, but there are ` +
+        `${images.images.length}.`,
+    );
+  }
+  if (count !== labels.length) {
+    throw new DataError(
+      "COUNT_MISMATCH",
+      `${names.images} has ${count} images but ${names.labels} has ${labels.length} labels; get two files that belong ` +
+        `together.`,
+    );
+  }
+  checkLabels(labels, names.labels, classes.length);
+  return { images: images.images, shape, labels, classes };
+}
+
+/**
+ * Puts a training and a test set together.
+ *
+ * @param name - the data set's name, for people
+ * @param train - to learn from
+ * @param test - to measure with; same image shape, and the same classes
+ * @returns the data set, with the classes of `train`
+ * @throws DataError `SHAPE_MISMATCH` when the image shapes differ; `BAD_CLASS_NAMES` when the classes do
+ */
+export function createDataset(name: string, train: ImageSet, test: ImageSet): Dataset {
+  if (train.shape.some((size, dimension) => size !== test.shape[dimension])) {
+    throw new DataError(
+      "SHAPE_MISMATCH",
+      `${name}: the training images are ${train.shape.join(" x ")} but the test images ${test.shape.join(" x ")} ` +
+        `(height x width x channels); get files of one data set.`,
+    );
+  }
+  const { classes } = train;
+  if (
+    classes.length !== test.classes.length ||
+    classes.some((className, label) => className !== test.classes[label])
+  ) {
+    throw new DataError(
+      "BAD_CLASS_NAMES",
+      `${name}: the ${classes.length} classes of the training set are not the ${test.classes.length} of the test set; ` +
+        `give both the same list.`,
+    );
+  }
+  return { name, train, test, classes };
+}
+
+/**
+ * Class names where there are none: "0", "1", ... up to the largest label of any of the sets.
+ *
+ * @param labels - the labels of each set
+ * @returns names by label, at least one
+ */
+export function numberedClasses(...labels: readonly Uint8Array[]): string[] {
+  let largest = 0;
+  for (const set of labels) for (const label of set) if (label > largest) largest = label;
+  return Array.from({ length: largest + 1 }, (_, label) => String(label));
+}

@@ -1,0 +1,146 @@
+import fc from "fast-check";
+import { mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import { createDataset, createImageSet, type Dataset } from "./dataset.ts";
+import { loadFolder, saveFolder } from "./folder.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "milliner-data-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Three training and two test images of 2 x 1 pixels; class 2 occurs in the test set only. */
+function small(channels: number, classes: readonly string[] = ["0", "1", "2"]): Dataset {
+  const images = (count: number) => Uint8Array.from({ length: count * 2 * channels }, (_, i) => 7 * i);
+  const shape = [2, 1, channels] as const;
+  return createDataset(
+    "small",
+    createImageSet({ images: images(3), shape, count: 3 }, new Uint8Array([0, 1, 0]), classes),
+    createImageSet({ images: images(2), shape, count: 2 }, new Uint8Array([2, 0]), classes),
+  );
+}
+
+test("what is saved is loaded, plain and gzip, of any number of channels", async () => {
+  const dataset = fc
+    .record({
+      shape: fc.tuple(...[3, 3, 4].map((max) => fc.integer({ min: 1, max }))),
+      counts: fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })),
+      classes: fc.array(fc.stringMatching(/^[a-zé/-]{1,8}$/u), { minLength: 1, maxLength: 5 }),
+      pixel: fc.nat(255),
+    })
+    .map(({ shape, counts, classes, pixel }) => {
+      const [train, test] = counts.map((count) => {
+        const images = Uint8Array.from(
+          { length: count * shape[0]! * shape[1]! * shape[2]! },
+          (_, i) => pixel + i,
+        );
+        const labels = Uint8Array.from({ length: count }, (_, i) => i % classes.length);
+        return createImageSet({ images, shape: [shape[0]!, shape[1]!, shape[2]!], count }, labels, classes);
+      });
+      return createDataset("any", train!, test!);
+    });
+  await fc.assert(
+    fc.asyncProperty(dataset, fc.boolean(), async (saved, gzip) => {
+      const target = await mkdtemp(join(folder, "set-"));
+
+      await saveFolder(target, saved, { gzip });
+
+      expect(await loadFolder(target, { name: "any" })).toEqual(saved);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("a data set is named after its folder", async () => {
+  await saveFolder(folder, small(1));
+
+  expect((await loadFolder(`${folder}/.`)).name).toBe(basename(folder));
+});
+
+test("without class names the classes are numbered over both parts", async () => {
+  await saveFolder(folder, small(1, ["a", "b", "c"]));
+  await rm(join(folder, "classes.txt"));
+
+  const { classes, train } = await loadFolder(folder);
+
+  expect(classes).toEqual(["0", "1", "2"]);
+  expect(train.classes).toEqual(classes);
+});
+
+test("a file of label names by another name is read, and classes.txt goes before it", async () => {
+  await saveFolder(folder, small(1));
+  await writeFile(join(folder, "fine_label_names.txt"), "x\ny\nz\n");
+
+  expect((await loadFolder(folder)).classes).toEqual(["0", "1", "2"]);
+  await rm(join(folder, "classes.txt"));
+  expect((await loadFolder(folder)).classes).toEqual(["x", "y", "z"]);
+});
+
+test("files are recognised by their content: idx4 in a name, other prefixes and endings do not matter", async () => {
+  await saveFolder(folder, small(3), { gzip: true });
+  await rename(join(folder, "train-images-idx4-ubyte.gz"), join(folder, "letters-train-images.idx.gz"));
+  await rename(join(folder, "train-labels-idx1-ubyte.gz"), join(folder, "TrainLabels"));
+  await rename(join(folder, "t10k-images-idx4-ubyte.gz"), join(folder, "test_images"));
+  await rename(join(folder, "t10k-labels-idx1-ubyte.gz"), join(folder, "testlabels.bin"));
+
+  expect(await loadFolder(folder, { name: "small" })).toEqual(small(3));
+});
+
+test("other files, folders, pipes to nowhere and half-written files are passed over", async () => {
+  await saveFolder(folder, small(1));
+  await writeFile(join(folder, "README.md"), "train");
+  await writeFile(join(folder, "train.bin.gz"), new Uint8Array([0x1f, 0x8b, 99]));
+  await writeFile(join(folder, ".train-images-idx3-ubyte.1234.part"), new Uint8Array([0, 0, 8, 3, 0]));
+  await symlink(join(folder, "nowhere"), join(folder, "train-link"));
+  await symlink(folder, join(folder, "train-folder"));
+
+  expect(await loadFolder(folder, { name: "small" })).toEqual(small(1));
+});
+
+test("links to files are followed", async () => {
+  const target = join(folder, "linked");
+  await saveFolder(folder, small(1));
+  await saveFolder(target, small(1));
+  await rm(join(target, "train-images-idx3-ubyte"));
+  await symlink(join(folder, "train-images-idx3-ubyte"), join(target, "train-images-idx3-ubyte"));
+
+  expect(await loadFolder(target, { name: "small" })).toEqual(small(1));
+});
+
+test("where a file lies there plain and compressed, the plain one is read", async () => {
+  const other = join(folder, "other");
+  await saveFolder(folder, small(1));
+  await saveFolder(other, small(3), { gzip: true });
+  for (const name of await readdir(other)) {
+    if (name.endsWith(".gz")) await rename(join(other, name), join(folder, name.replace("idx4", "idx3")));
+  }
+
+  expect(await loadFolder(folder, { name: "small" })).toEqual(small(1));
+});
+
+test("saving packed over plain replaces it, and the other way round", async () => {
+  await saveFolder(folder, small(1, ["a", "b", "c"]));
+
+  for (const gzip of [true, false]) {
+    await saveFolder(folder, small(1), { gzip });
+
+    const idx = (await readdir(folder)).filter((name) => name !== "classes.txt");
+    expect(idx).toHaveLength(4);
+    expect(idx.every((name) => name.endsWith(".gz") === gzip)).toBe(true);
+  }
+  expect(await loadFolder(folder, { name: "small" })).toEqual(small(1));
+});
+
+test("class names that would not be read back are not saved", async () => {
+  for (const name of [" a", "a\nb", "", "\u001b[2J"]) {
+    await expect(saveFolder(folder, small(1, [name, "b", "c"]))).rejects.toMatchObject({
+      name: "DataError",
+      code: "BAD_CLASS_NAMES",
+    });
+  }
+  expect(await readdir(folder)).toEqual([]);
+});

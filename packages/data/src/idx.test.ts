@@ -1,0 +1,143 @@
+import fc from "fast-check";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+
+import { checkLabels, type IdxArray, idxContent, idxImages, idxLabels, parseIdx, writeIdx } from "./idx.ts";
+
+/** Labels, images of one channel, images of several: every shape that an IDX file here may have. */
+const idxArray: fc.Arbitrary<IdxArray> = fc
+  .tuple(fc.constantFrom(1, 3, 4), fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 4, maxLength: 4 }))
+  .chain(([dimensions, sizes]) => {
+    const shape = sizes.slice(0, dimensions);
+    const elements = shape.reduce((product, size) => product * size, 1);
+    return fc.uint8Array({ minLength: elements, maxLength: elements }).map((data) => ({ shape, data }));
+  });
+
+test("what is written is read back, plain and gzip", async () => {
+  await fc.assert(
+    fc.asyncProperty(idxArray, fc.boolean(), async (array, gzip) => {
+      expect(await parseIdx(writeIdx(array, { gzip }), "file")).toEqual(array);
+    }),
+  );
+});
+
+test("labels are written as the published format says", () => {
+  const file = writeIdx({ shape: [3], data: new Uint8Array([5, 0, 4]) });
+
+  expect([...file]).toEqual([0x00, 0x00, 0x08, 0x01, 0x00, 0x00, 0x00, 0x03, 5, 0, 4]);
+});
+
+test("images of four dimensions are written as the published format says", () => {
+  const file = writeIdx({ shape: [1, 2, 1, 3], data: new Uint8Array([1, 2, 3, 4, 5, 6]) });
+
+  const header = [0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3];
+  expect([...file]).toEqual([...header, 1, 2, 3, 4, 5, 6]);
+});
+
+test("a compressed file holds exactly the plain one", () => {
+  const array = { shape: [2, 1, 2], data: new Uint8Array([9, 8, 7, 6]) };
+
+  expect(new Uint8Array(gunzipSync(writeIdx(array, { gzip: true })))).toEqual(writeIdx(array));
+});
+
+test("a dimension beyond 16 bits keeps its high bytes", async () => {
+  const array = { shape: [66_051], data: new Uint8Array(66_051).fill(1) }; // 0x00010203
+
+  const file = writeIdx(array);
+
+  expect([...file.subarray(4, 8)]).toEqual([0, 1, 2, 3]);
+  expect((await parseIdx(file, "file")).shape).toEqual([66_051]);
+});
+
+test("the data of a plain file are a view of its bytes, wherever these lie in their buffer", async () => {
+  const file = writeIdx({ shape: [2], data: new Uint8Array([3, 4]) });
+  const buffer = new Uint8Array(file.length + 5);
+  buffer.set(file, 5);
+
+  const { data } = await parseIdx(buffer.subarray(5), "file");
+
+  expect([...data]).toEqual([3, 4]);
+  expect(data.buffer).toBe(buffer.buffer);
+});
+
+test("gzip members in a row are one file", async () => {
+  const file = writeIdx({ shape: [4], data: new Uint8Array([1, 2, 3, 4]) });
+  const packed = Buffer.concat([gzipSync(file.subarray(0, 9)), gzipSync(file.subarray(9))]);
+
+  expect([...(await parseIdx(packed, "file")).data]).toEqual([1, 2, 3, 4]);
+});
+
+test("three dimensions are one channel, four are as many as the last says", () => {
+  const grey = idxImages({ shape: [2, 3, 1], data: new Uint8Array(6) }, "file");
+  const colour = idxImages({ shape: [2, 3, 1, 3], data: new Uint8Array(18) }, "file");
+
+  expect(grey).toMatchObject({ shape: [3, 1, 1], count: 2 });
+  expect(colour).toMatchObject({ shape: [3, 1, 3], count: 2 });
+});
+
+test("labels and images that were swapped are told apart by their magic numbers", () => {
+  const images = { shape: [1, 1, 1], data: new Uint8Array(1) };
+  const labels = { shape: [1], data: new Uint8Array(1) };
+
+  expect(() => idxLabels(images, "t10k-labels-idx1-ubyte")).toThrowError(
+    expect.objectContaining({
+      name: "DataError",
+      code: "BAD_MAGIC",
+      message: "t10k-labels-idx1-ubyte starts with 0x00000803 (images), not 0x00000801 (labels): swapped?",
+    }),
+  );
+  expect(() => idxImages(labels, "train-images-idx3-ubyte")).toThrowError(
+    expect.objectContaining({
+      name: "DataError",
+      code: "BAD_MAGIC",
+      message:
+        "train-images-idx3-ubyte starts with 0x00000801 (labels), not 0x00000803 or 0x00000804 (images): swapped?",
+    }),
+  );
+});
+
+test("the first label that is not below the number of classes is named with its place", () => {
+  const labels = new Uint8Array([0, 9, 10, 255]);
+
+  expect(() => idxLabels({ shape: [4], data: labels }, "train-labels", 10)).toThrowError(
+    expect.objectContaining({
+      code: "LABEL_OUT_OF_RANGE",
+      message: expect.stringMatching(/^train-labels has label 10 at index 2, but there are 10 classes/),
+    }),
+  );
+  expect(() => checkLabels(labels, "train-labels", 256)).not.toThrow();
+});
+
+test("what cannot be an IDX file is not written", () => {
+  const cases: readonly IdxArray[] = [
+    { shape: [], data: new Uint8Array(1) },
+    { shape: [1, 1], data: new Uint8Array(1) },
+    { shape: [0], data: new Uint8Array(0) },
+    { shape: [1.5], data: new Uint8Array(1) },
+    { shape: [2 ** 32], data: new Uint8Array(1) },
+    { shape: [2, 2, 2], data: new Uint8Array(7) },
+  ];
+
+  for (const array of cases) {
+    expect(() => writeIdx(array), String(array.shape)).toThrowError(
+      expect.objectContaining({ code: "BAD_SHAPE" }),
+    );
+  }
+});
+
+test("content is recognised by its first four bytes alone", () => {
+  expect(idxContent(new Uint8Array([0, 0, 8, 1]))).toBe("labels");
+  expect(idxContent(new Uint8Array([0, 0, 8, 3]))).toBe("images");
+  expect(idxContent(new Uint8Array([0, 0, 8, 4, 9]))).toBe("images");
+  for (const other of [
+    [],
+    [0, 0, 8],
+    [0, 0, 8, 2],
+    [0, 0, 8, 5],
+    [0, 0, 13, 3],
+    [1, 0, 8, 3],
+    [0x1f, 0x8b, 8, 1],
+  ]) {
+    expect(idxContent(new Uint8Array(other)), String(other)).toBeUndefined();
+  }
+});
