@@ -1,0 +1,76 @@
+// The microbenchmark's registry. A kernel's <name>_bench.cc registers its shapes:
+//
+//   BENCH(linear_forward) { ... bench.measure("64x784x2000", flops, bytes, kernel, args); }
+#pragma once
+
+#include "kernels/table.h"
+#include "threads/pool.h"
+
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+// Floats on huge pages, as the addon's allocate gives them, filled with uniform numbers in [-1, 1).
+class Buffer {
+public:
+  explicit Buffer(milliner::Index floats, unsigned seed = 1);
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  float* data() const { return data_; }
+
+private:
+  float* data_;
+};
+
+// One instruction set's run of all benchmarks.
+class Bench {
+public:
+  struct Result {
+    std::string kernel, shape;
+    double flops, bytes;
+    std::vector<double> seconds;
+    std::vector<double> peaks; // flops per second, sampled beside every round
+  };
+
+  Bench(const milliner::Table& set, milliner::Pool& pool, int rounds)
+      : table(set), pool_(pool), rounds_(rounds) {}
+
+  template <class Args>
+  void measure(const std::string& kernel, const std::string& shape, double flops, double bytes,
+               const milliner::Kernel<Args>& code, const Args& args) {
+    time(kernel, shape, flops, bytes, [&] { milliner::launch(pool_, code, args, workspace_); });
+  }
+
+  const milliner::Table& table;
+  std::vector<Result> results;
+
+private:
+  void time(const std::string& kernel, const std::string& shape, double flops, double bytes,
+            const std::function<void()>& run);
+
+  milliner::Pool& pool_;
+  int rounds_;
+  milliner::Workspace workspace_;
+};
+
+using Function = void (*)(Bench&);
+struct Entry {
+  const char* kernel;
+  Function run;
+};
+std::vector<Entry>& entries();
+
+struct Register {
+  Register(const char* kernel, Function run) { entries().push_back({kernel, run}); }
+};
+
+} // namespace bench
+
+#define BENCH(kernel)                                                                                        \
+  static void bench_##kernel(bench::Bench& bench);                                                           \
+  static const bench::Register register_##kernel{#kernel, bench_##kernel};                                   \
+  static void bench_##kernel(bench::Bench& bench)

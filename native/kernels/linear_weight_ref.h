@@ -1,0 +1,27 @@
+// Reference of linear_weight.h: naive, in double.
+#pragma once
+
+#include "kernels/linear_weight.h"
+
+#include <cmath>
+
+namespace milliner {
+
+// The gradient's sum, and the sum of its terms' absolute values in `magnitude`.
+inline double linear_weight_gradient_ref(const float* dy, const float* x, Index n, Index k, Index m,
+                                         Index unit, Index input, double& magnitude) {
+  double sum = 0;
+  magnitude = 0;
+  for (Index row = 0; row < n; row++) {
+    const double term = static_cast<double>(dy[row * m + unit]) * static_cast<double>(x[row * k + input]);
+    sum += term;
+    magnitude += std::abs(term);
+  }
+  return sum;
+}
+
+inline bool is_locked_ref(const std::uint32_t* locks, Index columns, Index row, Index column) {
+  return locks && (locks[row * lock_words(columns) + (column >> 5)] >> (column & 31) & 1u);
+}
+
+} // namespace milliner

@@ -1,0 +1,167 @@
+#include "kernels/linear_weight_ref.h"
+#include "test/kernel_test.h"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
+using namespace milliner;
+using test::Floats, test::Numbers;
+
+namespace {
+
+constexpr float kRate = 0.0625f;
+
+struct Problem {
+  Numbers numbers;
+  Floats dy, x, w, post, pre;
+  test::Guarded<std::uint32_t> locks;
+  LinearWeightUpdate args{};
+
+  Problem(Index n, Index k, Index m, unsigned seed)
+      : numbers(seed), dy(n * m, numbers, 1), x(n * k, numbers, 3), w(m * k, numbers, 5), post(m, numbers, 1),
+        pre(k, numbers, 2), locks(m * lock_words(k)) {
+    for (Index i = 0; i < locks.size(); i++)
+      locks[i] = numbers.chance(0.3) ? 0u : (numbers.chance(0.3) ? ~0u : numbers.word());
+    args.dy = dy.data(), args.x = x.data(), args.w = w.data(), args.lr = kRate;
+    args.n = n, args.k = k, args.m = m;
+  }
+};
+
+float gradient_chain(const LinearWeightUpdate& args, Index unit, Index k) {
+  float v = 0;
+  for (Index row = 0; row < args.n; row++)
+    v = std::fma(args.dy[row * args.m + unit], args.x[row * args.k + k], v);
+  return v + 0.0f;
+}
+
+// The contract of the update, element by element.
+std::vector<float> updated(const LinearWeightUpdate& args) {
+  std::vector<float> w(args.w, args.w + args.m * args.k);
+  for (Index i = 0; i < args.m * args.k; i++) {
+    const Index unit = i / args.k, k = i % args.k;
+    if (is_locked_ref(args.locks, args.k, unit, k))
+      continue;
+    float g = gradient_chain(args, unit, k);
+    if (args.post) {
+      const float least = args.pre && args.pre[k] <= args.post[unit] ? args.pre[k] : args.post[unit];
+      g = g * (1.0f - least);
+    }
+    w[static_cast<std::size_t>(i)] = std::fma(-args.lr, g, args.w[i]);
+  }
+  return w;
+}
+
+} // namespace
+
+CASE("linear_weight_gradient is one chain of fma per element, rows ascending, for every remainder") {
+  for (const Index m : {0, 1, 4, 5, 6, 7, 11, 12, 13, 25})
+    for (const Index k : test::sizes_up_to(65))
+      for (const Index n : {0, 1, 33}) {
+        Problem p(n, k, m, static_cast<unsigned>(n * 1000 + k * 10 + m));
+        const LinearWeightGradient args = {p.args.dy, p.args.x, p.args.w, n, k, m};
+        std::vector<float> expected;
+        for (Index i = 0; i < m * k; i++)
+          expected.push_back(gradient_chain(p.args, i / k, i % k));
+        p.w.poison();
+
+        RUN(linear_weight_gradient, args, 1 + m % 3);
+
+        CHECK(test::same_bits(p.w.data(), expected.data(), m * k));
+        CHECK(p.w.intact());
+      }
+}
+
+CASE("linear_weight_gradient stays within its error bound") {
+  Numbers shapes(3);
+  for (int round = 0; round < 20; round++) {
+    const Index n = 1 + shapes.below(300), k = 1 + shapes.below(120), m = 1 + shapes.below(90);
+    Problem p(n, k, m, static_cast<unsigned>(round));
+    const LinearWeightGradient args = {p.args.dy, p.args.x, p.args.w, n, k, m};
+
+    RUN(linear_weight_gradient, args, 2);
+
+    for (Index i = 0; i < m * k; i++) {
+      double magnitude = 0;
+      const double ref = linear_weight_gradient_ref(args.dy, args.x, n, k, m, i / k, i % k, magnitude);
+      CHECK(std::abs(static_cast<double>(p.w[i]) - ref) <= test::chain_bound(n, magnitude));
+    }
+  }
+}
+
+CASE("linear_weight_update follows its contract with and without conditioning and locks") {
+  for (int round = 0; round < 80; round++) {
+    Numbers shapes(static_cast<unsigned>(round));
+    const Index n = shapes.below(70), k = shapes.below(150), m = shapes.below(60);
+    Problem p(n, k, m, static_cast<unsigned>(round));
+    if (round & 1)
+      p.args.locks = p.locks.data();
+    if (round & 2)
+      p.args.post = p.post.data();
+    if ((round & 6) == 6)
+      p.args.pre = p.pre.data();
+    const std::vector<float> expected = updated(p.args);
+
+    RUN(linear_weight_update, p.args, 1 + round % 3);
+
+    CHECK(test::same_bits(p.w.data(), expected.data(), m * k));
+    CHECK(p.w.intact());
+  }
+}
+
+CASE("linear_weight_update gives the same bits on every set and for any split") {
+  for (const Index n : {64, 700}) {
+    const Index k = 555, m = 80;
+    Problem p(n, k, m, 4);
+    p.args.locks = p.locks.data();
+    const std::vector<float> before(p.args.w, p.args.w + m * k);
+    RUN_SCALAR(linear_weight_update, p.args);
+    const std::vector<float> expected(p.args.w, p.args.w + m * k);
+
+    for (const Index parts : {1, 2, 3, 7}) {
+      std::memcpy(p.args.w, before.data(), before.size() * 4);
+      RUN(linear_weight_update, p.args, parts);
+      CHECK(test::same_bits(p.w.data(), expected.data(), m * k));
+    }
+  }
+}
+
+CASE("the update of an infinite gradient leaves locked elements as they were") {
+  Problem p(3, 40, 13, 6);
+  p.args.locks = p.locks.data();
+  p.dy[0] = std::numeric_limits<float>::infinity();
+  p.x[1] = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> before(p.args.w, p.args.w + 13 * 40);
+
+  RUN(linear_weight_update, p.args, 1);
+
+  for (Index i = 0; i < 13 * 40; i++)
+    if (is_locked_ref(p.args.locks, 40, i / 40, i % 40))
+      CHECK(std::memcmp(&p.w[i], &before[static_cast<std::size_t>(i)], 4) == 0);
+}
+
+#if defined(__linux__)
+CASE("rows that are all locked lie on write-protected pages, and nothing faults") {
+  const auto page = static_cast<Index>(sysconf(_SC_PAGESIZE));
+  const Index k = page / 4, n = 20; // a row of weights is a page
+  const Index m = 30, first = 7, last = 21;
+  Problem p(n, k, m, 7);
+  void* pages = mmap(nullptr, static_cast<std::size_t>(m * page), PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(pages != MAP_FAILED);
+  auto* w = static_cast<float*>(pages);
+  std::memcpy(w, p.args.w, static_cast<std::size_t>(m * page));
+  for (Index i = 0; i < m * lock_words(k); i++)
+    p.locks[i] = i / lock_words(k) >= first && i / lock_words(k) < last ? ~0u : 0u;
+  p.args.w = w;
+  p.args.locks = p.locks.data();
+  const std::vector<float> expected = updated(p.args);
+  mprotect(w + first * k, static_cast<std::size_t>((last - first) * page), PROT_READ);
+
+  RUN(linear_weight_update, p.args, 1);
+
+  CHECK(test::same_bits(w, expected.data(), m * k));
+  munmap(pages, static_cast<std::size_t>(m * page));
+}
+#endif

@@ -1,0 +1,78 @@
+#include "threads/pool.h"
+
+#include "dispatch/isa.h"
+#include "test/kernel_test.h"
+
+#include "kernels/flush_mode.h"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+using namespace milliner;
+using test::Floats, test::Numbers;
+
+namespace {
+
+struct Product {
+  Numbers numbers{1};
+  Floats x, w, y;
+  LinearForward args{};
+
+  explicit Product(Index n, Index k, Index m) : x(n * k, numbers), w(m * k, numbers), y(n * m) {
+    args.x = x.data(), args.w = w.data(), args.y = y.data();
+    args.n = n, args.k = k, args.m = m;
+  }
+};
+
+} // namespace
+
+CASE("any number of threads gives the same bits") {
+  Product product(40, 300, 500);
+  Workspace own;
+  Pool pool(1);
+  CHECK(launch(pool, test::table().linear_forward, product.args, own) == Status::ok);
+  const std::vector<float> expected(product.y.data(), product.y.data() + product.y.size());
+
+  for (const int threads : {2, 3, 5, 1, 4}) {
+    CHECK(pool.set_threads(threads));
+    CHECK(pool.threads() == threads);
+    product.y.poison();
+    CHECK(launch(pool, test::table().linear_forward, product.args, own) == Status::ok);
+    CHECK(test::same_bits(product.y.data(), expected.data(), product.y.size()));
+  }
+}
+
+CASE("callers that share a pool do not disturb each other") {
+  Pool pool(3);
+  std::vector<std::thread> callers;
+  std::atomic<int> wrong{0};
+  for (int caller = 0; caller < 3; caller++)
+    callers.emplace_back([&pool, &wrong] {
+      const FlushMode flush;
+      Product product(20, 200, 300);
+      Workspace own;
+      Pool alone(1);
+      launch(alone, test::table().linear_forward, product.args, own);
+      const std::vector<float> expected(product.y.data(), product.y.data() + product.y.size());
+      for (int round = 0; round < 30; round++) {
+        product.y.poison();
+        launch(pool, test::table().linear_forward, product.args, own);
+        if (!test::same_bits(product.y.data(), expected.data(), product.y.size()))
+          wrong++;
+      }
+    });
+  for (std::thread& caller : callers)
+    caller.join();
+  CHECK(wrong == 0);
+}
+
+CASE("a worker that went to sleep wakes up for the next job") {
+  Pool pool(2);
+  Product product(40, 300, 500);
+  Workspace own;
+  for (int round = 0; round < 5; round++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    CHECK(launch(pool, test::table().linear_forward, product.args, own) == Status::ok);
+  }
+}
