@@ -1,0 +1,34 @@
+import type { Backend } from "./backend.ts";
+import { activationKernels } from "./reference/activation.ts";
+import { convolutionKernels } from "./reference/convolution.ts";
+import { dropoutKernels } from "./reference/dropout.ts";
+import { elementwiseKernels } from "./reference/elementwise.ts";
+import { gateKernels } from "./reference/gate.ts";
+import { lossKernels } from "./reference/loss.ts";
+import { poolingKernels } from "./reference/pooling.ts";
+import { productKernels } from "./reference/products.ts";
+import { reductionKernels } from "./reference/reductions.ts";
+import { sgdKernels } from "./reference/sgd.ts";
+
+/**
+ * The specification of the kernels: plain loops in double, rounded to float32 when stored, never optimised. It runs wherever
+ * JavaScript runs, so it is also the fallback where no addon fits. It has no fma and promises bounds, not bits; subnormal
+ * numbers stay as they are, which the addon reads and writes as zero.
+ */
+export const referenceBackend: Backend = {
+  name: "reference",
+  exact: false,
+  allocate: (bytes) => new ArrayBuffer(bytes),
+  kernels: {
+    ...productKernels,
+    ...activationKernels,
+    ...convolutionKernels,
+    ...poolingKernels,
+    ...gateKernels,
+    ...lossKernels,
+    ...sgdKernels,
+    ...elementwiseKernels,
+    ...dropoutKernels,
+    ...reductionKernels,
+  },
+};

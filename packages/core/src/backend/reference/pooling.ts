@@ -1,0 +1,86 @@
+import type { Kernels } from "../backend.ts";
+import { checkSize, refuse } from "./argument.ts";
+
+interface Geometry {
+  readonly n: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  readonly strideY: number;
+  readonly strideX: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+}
+
+function geometryOf(
+  kernel: string,
+  geometry: Int32Array,
+  x: Float32Array,
+  y: Float32Array,
+  argmax: Int32Array,
+): Geometry {
+  checkSize(kernel, "geometry", geometry, 8);
+  geometry.forEach((size, i) => {
+    const least = i >= 4 ? 1 : 0;
+    if (size < least) refuse(kernel, `geometry[${i}] is ${size}, and must be ${least} or more`);
+  });
+  const [n, height, width, channels, kernelHeight, kernelWidth, strideY, strideX] =
+    geometry as unknown as readonly [number, number, number, number, number, number, number, number];
+  if (height < kernelHeight || width < kernelWidth) {
+    refuse(kernel, `a window of ${kernelHeight} x ${kernelWidth} does not fit into ${height} x ${width}`);
+  }
+  const outHeight = Math.floor((height - kernelHeight) / strideY) + 1;
+  const outWidth = Math.floor((width - kernelWidth) / strideX) + 1;
+  checkSize(kernel, "the image", x, n * height * width * channels);
+  checkSize(kernel, "the output", y, n * outHeight * outWidth * channels);
+  checkSize(kernel, "argmax", argmax, n * outHeight * outWidth * channels);
+  return { n, height, width, channels, kernelHeight, kernelWidth, strideY, strideX, outHeight, outWidth };
+}
+
+export const poolingKernels: Pick<Kernels, "maxPool2dForward" | "maxPool2dBackward"> = {
+  maxPool2dForward(x, y, argmax, geometry) {
+    const g = geometryOf("maxPool2dForward", geometry, x, y, argmax);
+    let output = 0;
+    for (let image = 0; image < g.n; image++) {
+      const from = image * g.height * g.width * g.channels;
+      for (let oy = 0; oy < g.outHeight; oy++) {
+        for (let ox = 0; ox < g.outWidth; ox++) {
+          for (let channel = 0; channel < g.channels; channel++) {
+            const corner = (oy * g.strideY * g.width + ox * g.strideX) * g.channels + channel;
+            let best = corner;
+            for (let r = 0; r < g.kernelHeight; r++) {
+              for (let s = 0; s < g.kernelWidth; s++) {
+                const at = corner + (r * g.width + s) * g.channels;
+                const v = x[from + at]!;
+                if (v > x[from + best]! || Number.isNaN(v)) best = at; // a NaN wins, so that it does not vanish here
+              }
+            }
+            y[output] = x[from + best]!;
+            argmax[output] = best;
+            output++;
+          }
+        }
+      }
+    }
+  },
+
+  maxPool2dBackward(dy, argmax, dx, geometry) {
+    const g = geometryOf("maxPool2dBackward", geometry, dx, dy, argmax);
+    const image = g.height * g.width * g.channels;
+    const pooled = g.outHeight * g.outWidth * g.channels;
+    const wrong = argmax.findIndex((at) => at < 0 || at >= image);
+    if (wrong >= 0) {
+      refuse(
+        "maxPool2dBackward",
+        `argmax[${wrong}] is ${argmax[wrong]}, outside an image of ${image} elements`,
+      );
+    }
+    dx.fill(0);
+    for (let i = 0; i < dy.length; i++) {
+      const at = Math.floor(i / pooled) * image + argmax[i]!;
+      dx[at] = dx[at]! + dy[i]!;
+    }
+  },
+};

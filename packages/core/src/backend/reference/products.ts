@@ -1,0 +1,98 @@
+import type { Kernels } from "../backend.ts";
+import { gated } from "./activation.ts";
+import { checkKeep, checkSize, refuse } from "./argument.ts";
+import { dropped } from "./dropout.ts";
+import { isLockedBit, lockWords } from "./sgd.ts";
+
+// The sum of `count` products in double, ascending, rounded to float32 at its end; a and b are walked in steps of their own.
+function dot(
+  a: Float32Array,
+  aFrom: number,
+  aStep: number,
+  b: Float32Array,
+  bFrom: number,
+  bStep: number,
+  count: number,
+): number {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += a[aFrom + i * aStep]! * b[bFrom + i * bStep]!;
+  return Math.fround(sum);
+}
+
+// Each step behind the sum rounds to float32, so that a fused layer has the bits of its steps one by one.
+export const productKernels: Pick<
+  Kernels,
+  "linearForward" | "linearInputGradient" | "linearWeightGradient" | "linearWeightUpdate"
+> = {
+  linearForward(x, w, bias, gate, h, y, n, k, m, relu, keep, random) {
+    const kernel = "linearForward";
+    checkSize(kernel, "x", x, n * k);
+    checkSize(kernel, "w", w, m * k);
+    checkSize(kernel, "bias", bias, m);
+    checkSize(kernel, "gate", gate, m);
+    checkSize(kernel, "h", h, n * m);
+    checkSize(kernel, "y", y, n * m);
+    checkSize(kernel, "random", random, 4);
+    if (random !== null) checkKeep(kernel, keep);
+    if (random !== null && !relu) {
+      refuse(kernel, "dropout needs relu, whose zeros mark the dropped units for the backward");
+    }
+    if (h !== null && gate === null) {
+      refuse(kernel, "h is the value before the gate, and needs one; without gate it is y");
+    }
+    for (let row = 0; row < n; row++) {
+      for (let unit = 0; unit < m; unit++) {
+        const at = row * m + unit;
+        let v = dot(x, row * k, 1, w, unit * k, 1, k);
+        if (bias !== null) v = Math.fround(v + bias[unit]!);
+        if (relu) v = v > 0 ? v : 0;
+        if (random !== null) v = dropped(v, row, unit, keep, random);
+        if (h !== null) h[at] = v;
+        y[at] = gate === null ? v : gated(v, gate[unit]!);
+      }
+    }
+  },
+
+  linearInputGradient(dy, w, dx, n, k, m) {
+    const kernel = "linearInputGradient";
+    checkSize(kernel, "dy", dy, n * m);
+    checkSize(kernel, "w", w, m * k);
+    checkSize(kernel, "dx", dx, n * k);
+    for (let row = 0; row < n; row++) {
+      for (let input = 0; input < k; input++) dx[row * k + input] = dot(dy, row * m, 1, w, input, k, m);
+    }
+  },
+
+  linearWeightGradient(dy, x, dw, n, k, m) {
+    const kernel = "linearWeightGradient";
+    checkSize(kernel, "dy", dy, n * m);
+    checkSize(kernel, "x", x, n * k);
+    checkSize(kernel, "dw", dw, m * k);
+    for (let unit = 0; unit < m; unit++) {
+      for (let input = 0; input < k; input++) dw[unit * k + input] = dot(dy, unit, m, x, input, k, n);
+    }
+  },
+
+  linearWeightUpdate(dy, x, w, lr, post, pre, locks, n, k, m) {
+    const kernel = "linearWeightUpdate";
+    checkSize(kernel, "dy", dy, n * m);
+    checkSize(kernel, "x", x, n * k);
+    checkSize(kernel, "w", w, m * k);
+    checkSize(kernel, "post", post, m);
+    checkSize(kernel, "pre", pre, k);
+    checkSize(kernel, "locks", locks, m * lockWords(k));
+    if (pre !== null && post === null) refuse(kernel, "pre needs post: the condition is 1 - min(post, pre)");
+    const step = Math.fround(lr);
+    for (let unit = 0; unit < m; unit++) {
+      for (let input = 0; input < k; input++) {
+        if (locks !== null && isLockedBit(locks, k, unit, input)) continue;
+        let g = dot(dy, unit, m, x, input, k, n);
+        if (post !== null) {
+          const used = pre === null ? post[unit]! : Math.min(post[unit]!, pre[input]!);
+          g = Math.fround(g * Math.fround(1 - used));
+        }
+        w[unit * k + input] = w[unit * k + input]! - step * g;
+      }
+    }
+  },
+};
