@@ -1,6 +1,19 @@
 export type { Backend, Kernels } from "./backend/backend.ts";
+export { cpuStatus, type CpuStatus } from "./backend/cpu.ts";
+export { referenceBackend } from "./backend/reference.ts";
+export { availableBackends, selectBackend, setThreads, type DeviceName } from "./backend/registry.ts";
 export { Bits } from "./bits.ts";
 export { CheckpointError, ConfigError, MillinerError, NativeError, NumericError, ShapeError } from "./errors.ts";
+export { networkFromJson, networkToJson } from "./formats/network-json.ts";
+export {
+  readSafetensors,
+  writeSafetensors,
+  type SafetensorsArrays,
+  type SafetensorsData,
+  type SafetensorsDtype,
+  type SafetensorsFile,
+  type SafetensorsTensor,
+} from "./formats/safetensors.ts";
 export { keep, memoryUse, tidy, type Disposable, type MemoryUse } from "./memory.ts";
 export {
   channelSpaces,

@@ -1,5 +1,6 @@
-import { ConfigError, ShapeError } from "../errors.ts";
-import { elements, type Shape } from "../tensor.ts";
+import { ConfigError } from "../errors.ts";
+import type { Shape } from "../tensor.ts";
+import { checkSize, layerShape } from "./layer-shape.ts";
 import type { Layer } from "./layer.ts";
 
 /** A layer at its place: what it reads (names of nodes, or `input`) and the shape of one example of its output. */
@@ -25,9 +26,19 @@ export interface Network {
 /** Name of the network's input among the `inputs` of a node. */
 export const inputName = "input";
 
+/** Whether a layer may be called so: letters, digits, `_`, `-` and `.`, and no digit in front. */
+export function isLayerName(name: string): boolean {
+  return /^[A-Za-z_][\w.-]*$/.test(name);
+}
+
 /** A piece of a network that has not been given its place yet: what the combinators below make. */
 export type Block =
-  | { readonly kind: "linear"; readonly units: number; readonly bias: boolean; readonly name: string | undefined }
+  | {
+      readonly kind: "linear";
+      readonly units: number;
+      readonly bias: boolean;
+      readonly name: string | undefined;
+    }
   | {
       readonly kind: "conv2d";
       readonly channels: number;
@@ -37,7 +48,11 @@ export type Block =
       readonly bias: boolean;
       readonly name: string | undefined;
     }
-  | { readonly kind: "max-pool2d"; readonly kernel: readonly [number, number]; readonly stride: readonly [number, number] }
+  | {
+      readonly kind: "max-pool2d";
+      readonly kernel: readonly [number, number];
+      readonly stride: readonly [number, number];
+    }
   | { readonly kind: "relu" }
   | { readonly kind: "dropout"; readonly p: number }
   | { readonly kind: "flatten" }
@@ -126,34 +141,6 @@ const defaultNames: Readonly<Record<Layer["kind"], string>> = {
   concat: "concat",
 };
 
-function describe(shape: Shape): string {
-  return `[n, ${shape.join(", ")}]`;
-}
-
-function positive(value: number, what: string): void {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new ConfigError("BAD_SIZE", `${what} must be a whole number from 1 up, not ${value}`);
-  }
-}
-
-function imageShape(shape: Shape, name: string): readonly [number, number, number] {
-  if (shape.length !== 3) {
-    throw new ShapeError(
-      "SHAPE_MISMATCH",
-      `"${name}" expects images [n, height, width, channels] but got ${describe(shape)}`,
-    );
-  }
-  return [shape[0]!, shape[1]!, shape[2]!];
-}
-
-function windows(size: number, kernel: number, stride: number, padding: number, name: string): number {
-  const count = Math.floor((size + 2 * padding - kernel) / stride) + 1;
-  if (count < 1) {
-    throw new ShapeError("SHAPE_MISMATCH", `"${name}": a window of ${kernel} does not fit into ${size} pixels`);
-  }
-  return count;
-}
-
 class Builder {
   readonly nodes: LayerNode[];
   readonly #shapes = new Map<string, Shape>();
@@ -171,8 +158,11 @@ class Builder {
 
   #name(kind: Layer["kind"], wanted: string | undefined): string {
     if (wanted !== undefined) {
-      if (!/^[A-Za-z_][\w.-]*$/.test(wanted)) {
-        throw new ConfigError("BAD_NAME", `a layer's name has letters, digits, "_", "-" and ".", not "${wanted}"`);
+      if (!isLayerName(wanted)) {
+        throw new ConfigError(
+          "BAD_NAME",
+          `a layer's name has letters, digits, "_", "-" and ".", not "${wanted}"`,
+        );
       }
       if (this.#shapes.has(wanted)) {
         throw new ConfigError("DUPLICATE_NAME", `two layers are called "${wanted}"; give one another name`);
@@ -188,7 +178,12 @@ class Builder {
     return name;
   }
 
-  #place(layer: Layer, inputs: readonly string[], shape: Shape, name: string): string {
+  #place(layer: Layer, inputs: readonly string[], name: string = this.#name(layer.kind, undefined)): string {
+    const shape = layerShape(
+      layer,
+      inputs.map((input) => this.shape(input)),
+      name,
+    );
     this.nodes.push({ name, layer, inputs, shape });
     this.#shapes.set(name, shape);
     return name;
@@ -196,77 +191,36 @@ class Builder {
 
   /** Places `block` behind the node `from` and returns the name of its output. */
   add(block: Block, from: string): string {
-    const shape = this.shape(from);
+    // Units of what is read; a shape that does not fit is refused by `layerShape`.
+    const inputs = this.shape(from).at(-1)!;
     switch (block.kind) {
       case "linear": {
-        const name = this.#name("linear", block.name);
-        positive(block.units, `the units of "${name}"`);
-        if (shape.length !== 1) {
-          throw new ShapeError(
-            "SHAPE_MISMATCH",
-            `linear "${name}" expects [n, features] but got ${describe(shape)}; put flatten() before it`,
-          );
-        }
-        const layer: Layer = { kind: "linear", inputs: shape[0]!, outputs: block.units, bias: block.bias };
-        return this.#place(layer, [from], [block.units], name);
+        const { units: outputs, bias } = block;
+        return this.#place(
+          { kind: "linear", inputs, outputs, bias },
+          [from],
+          this.#name("linear", block.name),
+        );
       }
       case "conv2d": {
-        const name = this.#name("conv2d", block.name);
-        positive(block.channels, `the channels of "${name}"`);
-        for (const size of [...block.kernel, ...block.stride]) positive(size, `kernel and stride of "${name}"`);
-        const [height, width, channels] = imageShape(shape, name);
-        const { kernel, stride, padding, bias } = block;
-        const layer: Layer = { kind: "conv2d", inputs: channels, outputs: block.channels, kernel, stride, padding, bias };
-        const out = [
-          windows(height, kernel[0], stride[0], padding[0], name),
-          windows(width, kernel[1], stride[1], padding[1], name),
-          block.channels,
-        ];
-        return this.#place(layer, [from], out, name);
+        const { channels: outputs, kernel, stride, padding, bias } = block;
+        const layer: Layer = { kind: "conv2d", inputs, outputs, kernel, stride, padding, bias };
+        return this.#place(layer, [from], this.#name("conv2d", block.name));
       }
-      case "max-pool2d": {
-        const name = this.#name("max-pool2d", undefined);
-        for (const size of [...block.kernel, ...block.stride]) positive(size, `kernel and stride of "${name}"`);
-        const [height, width, channels] = imageShape(shape, name);
-        const { kernel, stride } = block;
-        const out = [windows(height, kernel[0], stride[0], 0, name), windows(width, kernel[1], stride[1], 0, name), channels];
-        return this.#place({ kind: "max-pool2d", kernel, stride }, [from], out, name);
-      }
+      case "max-pool2d":
       case "relu":
-        return this.#place({ kind: "relu" }, [from], shape, this.#name("relu", undefined));
-      case "dropout": {
-        if (!(block.p >= 0 && block.p < 1)) {
-          throw new ConfigError("BAD_DROPOUT", `dropout takes a probability from 0 up to, but not, 1; got ${block.p}`);
-        }
-        return this.#place({ kind: "dropout", p: block.p }, [from], shape, this.#name("dropout", undefined));
-      }
+      case "dropout":
       case "flatten":
-        return this.#place({ kind: "flatten" }, [from], [elements(shape)], this.#name("flatten", undefined));
+        return this.#place(block, [from]);
       case "sequential":
         return block.blocks.reduce((at, next) => this.add(next, at), from);
-      case "residual": {
-        const body = this.add(block.body, from);
-        const shortcut = this.add(block.shortcut, from);
-        const [a, b] = [this.shape(body), this.shape(shortcut)];
-        if (a.join() !== b.join()) {
-          throw new ShapeError(
-            "SHAPE_MISMATCH",
-            `a residual block adds ${describe(a)} ("${body}") to ${describe(b)} ("${shortcut}"); give it a shortcut that fits`,
-          );
-        }
-        return this.#place({ kind: "add" }, [body, shortcut], a, this.#name("add", undefined));
-      }
-      case "concat": {
-        const branches = block.blocks.map((branch) => this.add(branch, from));
-        const shapes = branches.map((branch) => this.shape(branch));
-        const [first] = shapes;
-        if (first === undefined) throw new ConfigError("EMPTY_CONCAT", "concat needs at least one block");
-        if (shapes.some((other) => other.slice(0, -1).join() !== first.slice(0, -1).join())) {
-          throw new ShapeError("SHAPE_MISMATCH", `concat joins shapes that differ: ${shapes.map(describe).join(" and ")}`);
-        }
-        const width = shapes.reduce((sum, other) => sum + other.at(-1)!, 0);
-        return this.#place({ kind: "concat" }, branches, [...first.slice(0, -1), width], this.#name("concat", undefined));
-      }
+      case "residual":
+        return this.#place({ kind: "add" }, [this.add(block.body, from), this.add(block.shortcut, from)]);
+      case "concat":
+        return this.#place(
+          { kind: "concat" },
+          block.blocks.map((branch) => this.add(branch, from)),
+        );
       default:
         return block satisfies never;
     }
@@ -279,7 +233,7 @@ class Builder {
  * @throws ShapeError where a layer does not fit what comes before it; ConfigError for sizes and names that make no sense
  */
 export function network(inputShape: Shape, ...blocks: readonly Block[]): Network {
-  for (const size of inputShape) positive(size, "each size of the input shape");
+  for (const size of inputShape) checkSize(size, "each size of the input shape");
   const builder = new Builder(inputShape, []);
   const output = builder.add(sequential(...blocks), inputName);
   return { inputShape: [...inputShape], nodes: builder.nodes, output };

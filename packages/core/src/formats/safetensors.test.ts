@@ -1,0 +1,180 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { CheckpointError } from "../errors.ts";
+import { readSafetensors, writeSafetensors, type SafetensorsTensor } from "./safetensors.ts";
+
+const anyTensor: fc.Arbitrary<SafetensorsTensor> = fc
+  .tuple(
+    fc.constantFrom("F32", "F64", "I32", "U32", "U8", "U16", "I64"),
+    fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 3 }),
+    fc.infiniteStream(fc.integer({ min: 0, max: 255 })),
+  )
+  .map(([dtype, shape, bytes]): SafetensorsTensor => {
+    const count = shape.reduce((product, size) => product * size, 1);
+    const raw = (width: number): ArrayBuffer =>
+      Uint8Array.from({ length: count * width }, () => bytes.next().value as number).buffer;
+    switch (dtype) {
+      case "F32":
+        return { dtype, shape, data: new Float32Array(raw(4)) };
+      case "F64":
+        return { dtype, shape, data: new Float64Array(raw(8)) };
+      case "I32":
+        return { dtype, shape, data: new Int32Array(raw(4)) };
+      case "U32":
+        return { dtype, shape, data: new Uint32Array(raw(4)) };
+      case "U16":
+        return { dtype, shape, data: new Uint16Array(raw(2)) };
+      case "I64":
+        return { dtype, shape, data: new BigInt64Array(raw(8)) };
+      default:
+        return { dtype: "U8", shape, data: new Uint8Array(raw(1)) };
+    }
+  });
+
+const bytesOf = ({ data }: SafetensorsTensor): Uint8Array =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+const anyFile = fc.uniqueArray(fc.tuple(fc.string(), anyTensor), {
+  selector: ([name]) => name,
+  maxLength: 6,
+});
+
+test("what was written is read back bit for bit, whatever the types, shapes and names", () => {
+  fc.assert(
+    fc.property(anyFile, fc.dictionary(fc.string(), fc.string()), fc.nat(7), (entries, metadata, shift) => {
+      const file = writeSafetensors(new Map(entries), metadata);
+      // A view that is not aligned: arrays are copied then.
+      const shifted = new Uint8Array(file.length + shift).subarray(shift);
+      shifted.set(file);
+
+      for (const bytes of [file, shifted]) {
+        const read = readSafetensors(bytes, "f");
+
+        expect(Object.fromEntries(read.metadata)).toEqual({ ...metadata });
+        expect(new Set(read.tensors.keys())).toEqual(new Set(entries.map(([name]) => name)));
+        for (const [name, written] of entries) {
+          const found = read.tensors.get(name)!;
+          expect([found.dtype, found.shape]).toEqual([written.dtype, written.shape]);
+          expect(bytesOf(found)).toEqual(bytesOf(written));
+        }
+      }
+    }),
+  );
+});
+
+test("the order of the arrays does not change a byte", () => {
+  fc.assert(
+    fc.property(anyFile, (entries) => {
+      expect(writeSafetensors(new Map(entries))).toEqual(writeSafetensors(new Map(entries.toReversed())));
+    }),
+  );
+});
+
+test("arrays begin where their elements are aligned", () => {
+  const file = writeSafetensors(
+    new Map<string, SafetensorsTensor>([
+      ["a", { dtype: "U8", shape: [3], data: Uint8Array.of(1, 2, 3) }],
+      ["b", { dtype: "F64", shape: [1], data: Float64Array.of(4) }],
+      ["c", { dtype: "F32", shape: [1], data: Float32Array.of(5) }],
+    ]),
+  );
+
+  const { tensors } = readSafetensors(file, "f");
+
+  for (const { data } of tensors.values()) expect(data.buffer).toBe(file.buffer);
+});
+
+test("a tensor whose type, shape and data do not fit is not written", () => {
+  const write = (name: string, shape: number[]) => (): unknown =>
+    writeSafetensors(new Map([[name, { dtype: "F32" as const, shape, data: new Float32Array(3) }]]));
+
+  expect(write("w", [2, 2])).toThrow(/"w" cannot be saved as F32 of shape \[2, 2\] with 3 elements/);
+  expect(write("__metadata__", [3])).toThrow(CheckpointError);
+});
+
+/** A file with any header and `size` bytes behind it. */
+function fileOf(header: string | Uint8Array, size: number, claimed?: bigint): Uint8Array {
+  const json = typeof header === "string" ? new TextEncoder().encode(header) : header;
+  const file = new Uint8Array(8 + json.length + size);
+  new DataView(file.buffer).setBigUint64(0, claimed ?? BigInt(json.length), true);
+  file.set(json, 8);
+  return file;
+}
+
+function entry(fields: object): string {
+  return JSON.stringify({ w: { dtype: "F32", shape: [2], data_offsets: [0, 8], ...fields } });
+}
+
+const attacks: readonly (readonly [lie: string, file: Uint8Array])[] = [
+  ["nothing at all", new Uint8Array(0)],
+  ["seven bytes", new Uint8Array(7)],
+  ["a header longer than the file", fileOf("{}", 0, 3n)],
+  ["a header of 2^63 bytes", fileOf("{}", 0, 1n << 63n)],
+  ["a header that is no JSON", fileOf("{", 0)],
+  ["a header that is a list", fileOf("[]", 0)],
+  ["a header that is no UTF-8", fileOf(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d), 0)],
+  ["a header nested deeply", fileOf(`{"w":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, 0)],
+  ["an entry that is null", fileOf(`{"w":null}`, 0)],
+  ["an unknown type", fileOf(entry({ dtype: "F31" }), 8)],
+  ["a type from the prototype", fileOf(entry({ dtype: "constructor" }), 8)],
+  ["a negative size", fileOf(entry({ shape: [-2] }), 8)],
+  ["a fractional size", fileOf(entry({ shape: [0.5, 4] }), 8)],
+  ["sizes whose product overflows", fileOf(entry({ shape: [2 ** 40, 2 ** 40] }), 8)],
+  ["sizes that are larger than their bytes", fileOf(entry({ shape: [3] }), 8)],
+  ["more dimensions than anybody has", fileOf(entry({ shape: Array.from({ length: 99 }, () => 1) }), 8)],
+  ["offsets the wrong way round", fileOf(entry({ data_offsets: [8, 0] }), 8)],
+  ["three offsets", fileOf(entry({ data_offsets: [0, 8, 8] }), 8)],
+  ["an end behind the file's", fileOf(entry({}), 4)],
+  ["bytes behind the last array", fileOf(entry({}), 12)],
+  ["a hole before the first array", fileOf(entry({ data_offsets: [4, 12] }), 12)],
+  [
+    "arrays that overlap",
+    fileOf(
+      `{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}`,
+      6,
+    ),
+  ],
+  [
+    "the same name twice",
+    fileOf(
+      `{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"a":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}}`,
+      8,
+    ),
+  ],
+  ["metadata that is a list", fileOf(`{"__metadata__":[]}`, 0)],
+  ["metadata with a number", fileOf(`{"__metadata__":{"a":1}}`, 0)],
+];
+
+test.each(attacks)("refuses %s", (_, file) => {
+  expect(() => readSafetensors(file, "bad.safetensors")).toThrow(
+    expect.objectContaining({ code: "DAMAGED", message: expect.stringContaining("bad.safetensors") }),
+  );
+});
+
+test("a name like __proto__ is an ordinary name", () => {
+  const file = fileOf(`{"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1);
+
+  expect([...readSafetensors(file, "f").tensors.keys()]).toEqual(["__proto__"]);
+});
+
+test("a mutated file is read or refused with DAMAGED, and nothing else happens", () => {
+  const mutation = fc.tuple(
+    anyFile,
+    fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }),
+    fc.nat(),
+  );
+  fc.assert(
+    fc.property(mutation, ([entries, changes, cut]) => {
+      const file = writeSafetensors(new Map(entries));
+      for (const [at, value] of changes) file[at % file.length] = value;
+      const end = cut % 2 === 0 ? file.length : cut % file.length;
+
+      try {
+        readSafetensors(file.subarray(0, end), "f");
+      } catch (error) {
+        expect(error).toMatchObject({ code: "DAMAGED" });
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});

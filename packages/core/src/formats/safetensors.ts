@@ -1,0 +1,230 @@
+import { CheckpointError } from "../errors.ts";
+import { elements, type Shape } from "../tensor.ts";
+
+/**
+ * The safetensors format: eight bytes with the length of a JSON header, the header, then the arrays without a gap. Made for
+ * files from strangers: nothing in it is executed, and every lie that a header can tell is refused before memory is taken.
+ *
+ * Source: the format's description in the repository huggingface/safetensors.
+ */
+
+/** The array that holds elements of each type. Half floats have none in JavaScript: their bits are given. */
+export interface SafetensorsArrays {
+  readonly BOOL: Uint8Array;
+  readonly U8: Uint8Array;
+  readonly I8: Int8Array;
+  readonly U16: Uint16Array;
+  readonly I16: Int16Array;
+  readonly F16: Uint16Array;
+  readonly BF16: Uint16Array;
+  readonly U32: Uint32Array;
+  readonly I32: Int32Array;
+  readonly F32: Float32Array;
+  readonly U64: BigUint64Array;
+  readonly I64: BigInt64Array;
+  readonly F64: Float64Array;
+}
+
+/** Types of elements. */
+export type SafetensorsDtype = keyof SafetensorsArrays;
+
+export type SafetensorsData = SafetensorsArrays[SafetensorsDtype];
+
+interface ArrayConstructor<T> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): T;
+}
+
+const arrays: { readonly [D in SafetensorsDtype]: ArrayConstructor<SafetensorsArrays[D]> } = {
+  BOOL: Uint8Array,
+  U8: Uint8Array,
+  I8: Int8Array,
+  U16: Uint16Array,
+  I16: Int16Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  U32: Uint32Array,
+  I32: Int32Array,
+  F32: Float32Array,
+  U64: BigUint64Array,
+  I64: BigInt64Array,
+  F64: Float64Array,
+};
+
+/** One named array. */
+export interface SafetensorsTensor {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: Shape;
+  readonly data: SafetensorsData;
+}
+
+/** What a file holds. */
+export interface SafetensorsFile {
+  /** In the order of the file. */
+  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+const lengthBytes = 8;
+const metadataKey = "__metadata__";
+// The reference implementation's limit.
+const largestHeaderBytes = 100_000_000;
+const largestDimensions = 32;
+
+function isDtype(name: unknown): name is SafetensorsDtype {
+  return typeof name === "string" && Object.hasOwn(arrays, name);
+}
+
+/**
+ * Writes arrays as one safetensors file. The same arrays and metadata give the same bytes, whatever their order: elements
+ * of 8 bytes first, then smaller ones, so that all are aligned; by name within a size.
+ *
+ * @param metadata - texts by name
+ * @throws CheckpointError (`BAD_VALUE`) when a tensor's type, shape and data do not fit, or it is called `__metadata__`
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+  const sorted = [...tensors].sort(
+    ([a, { data: x }], [b, { data: y }]) => y.BYTES_PER_ELEMENT - x.BYTES_PER_ELEMENT || byName(a, b),
+  );
+  const entries: [string, unknown][] = [];
+  if (Object.keys(metadata).length > 0) {
+    entries.push([
+      metadataKey,
+      Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => byName(a, b))),
+    ]);
+  }
+  let end = 0;
+  for (const [name, { dtype, shape, data }] of sorted) {
+    if (name === metadataKey || !(data instanceof arrays[dtype]) || data.length !== elements(shape)) {
+      throw new CheckpointError(
+        "BAD_VALUE",
+        `"${name}" cannot be saved as ${dtype} of shape [${shape.join(", ")}] with ${data.length} elements`,
+      );
+    }
+    entries.push([name, { dtype, shape, data_offsets: [end, end + data.byteLength] }]);
+    end += data.byteLength;
+  }
+  const json = new TextEncoder().encode(headerJson(entries));
+  // Spaces behind the header keep the arrays aligned; the format asks for it.
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  const file = new Uint8Array(lengthBytes + headerBytes + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  file.set(json, lengthBytes);
+  file.fill(0x20, lengthBytes + json.length, lengthBytes + headerBytes);
+  let at = lengthBytes + headerBytes;
+  for (const [, { data }] of sorted) {
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return file;
+}
+
+// Not JSON.stringify of an object: it would move names that look like numbers to the front and lose `__proto__`.
+function headerJson(entries: readonly (readonly [string, unknown])[]): string {
+  return `{${entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
+}
+
+/**
+ * Reads a safetensors file. Arrays are views of `bytes` where their place is aligned, copies elsewhere.
+ *
+ * @param name - what messages call the file
+ * @throws CheckpointError (`DAMAGED`) when anything in it is not as the format says: a header that is too long or no JSON, an
+ *   unknown type, sizes that do not fit, arrays that overlap, leave holes or end elsewhere than the file
+ */
+export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFile {
+  const damaged = (what: string, cause?: unknown): never => {
+    throw new CheckpointError("DAMAGED", `${name} is no sound safetensors file: ${what}`, { cause });
+  };
+  if (bytes.length < lengthBytes) damaged(`it has ${bytes.length} bytes`);
+  const claimed = new DataView(bytes.buffer, bytes.byteOffset, lengthBytes).getBigUint64(0, true);
+  if (claimed > largestHeaderBytes || Number(claimed) > bytes.length - lengthBytes) {
+    damaged(`its header claims ${claimed} bytes, the file has ${bytes.length}`);
+  }
+  const start = lengthBytes + Number(claimed);
+  const header = parseHeader(bytes.subarray(lengthBytes, start), damaged);
+
+  const metadata = new Map<string, string>();
+  const entries: { key: string; dtype: SafetensorsDtype; shape: number[]; from: number; to: number }[] = [];
+  for (const [key, value] of header) {
+    if (key === metadataKey) {
+      for (const [field, text] of objectEntries(value) ?? damaged("its metadata is not an object")) {
+        metadata.set(field, typeof text === "string" ? text : damaged(`metadata "${field}" is not a text`));
+      }
+      continue;
+    }
+    const fields = new Map(objectEntries(value) ?? damaged(`entry "${key}" is not an object`));
+    const dtype = fields.get("dtype");
+    const shape = wholeNumbers(fields.get("shape"));
+    const offsets = wholeNumbers(fields.get("data_offsets"));
+    if (!isDtype(dtype)) return damaged(`"${key}" has an unknown type`);
+    if (shape === undefined || shape.length > largestDimensions)
+      return damaged(`the shape of "${key}" is no shape`);
+    const [from, to] = offsets ?? [];
+    if (offsets?.length !== 2 || from === undefined || to === undefined)
+      return damaged(`"${key}" has no place`);
+    // The product in whole numbers of any size: a shape may be made to overflow.
+    const size = shape.reduce(
+      (product, dimension) => product * BigInt(dimension),
+      BigInt(arrays[dtype].BYTES_PER_ELEMENT),
+    );
+    if (from > to || BigInt(to - from) !== size) {
+      return damaged(`"${key}" of shape [${shape.join(", ")}] and type ${dtype} lies at ${from} to ${to}`);
+    }
+    entries.push({ key, dtype, shape, from, to });
+  }
+
+  // Stable, so that empty arrays stay in the order of the header.
+  entries.sort((a, b) => a.from - b.from || a.to - b.to);
+  const tensors = new Map<string, SafetensorsTensor>();
+  let end = 0;
+  for (const { key, dtype, shape, from, to } of entries) {
+    if (from !== end) damaged(`"${key}" begins at ${from}, the array before it ends at ${end}`);
+    if (to > bytes.length - start) damaged(`"${key}" ends at ${to}, behind the file's end`);
+    tensors.set(key, { dtype, shape, data: view(bytes.subarray(start + from, start + to), dtype) });
+    end = to;
+  }
+  if (start + end !== bytes.length) damaged(`its arrays have ${end} bytes, the file ${bytes.length - start}`);
+  return { tensors, metadata };
+}
+
+function parseHeader(
+  bytes: Uint8Array,
+  damaged: (what: string, cause?: unknown) => never,
+): [string, unknown][] {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (error) {
+    return damaged("its header is not JSON", error);
+  }
+  return objectEntries(header) ?? damaged("its header is not a JSON object");
+}
+
+// Entries and not the object: `__proto__` is an ordinary name in a file.
+function objectEntries(value: unknown): [string, unknown][] | undefined {
+  return value !== null && typeof value === "object" && !Array.isArray(value)
+    ? Object.entries(value)
+    : undefined;
+}
+
+function wholeNumbers(value: unknown): number[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const list = value as unknown[];
+  return list.every((part): part is number => Number.isSafeInteger(part) && (part as number) >= 0)
+    ? list
+    : undefined;
+}
+
+function view(bytes: Uint8Array, dtype: SafetensorsDtype): SafetensorsData {
+  const constructor = arrays[dtype];
+  const aligned = bytes.byteOffset % constructor.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  return new constructor(
+    aligned.buffer as ArrayBuffer,
+    aligned.byteOffset,
+    aligned.byteLength / constructor.BYTES_PER_ELEMENT,
+  );
+}
