@@ -1,1 +1,3 @@
-export {};
+export { exportNetwork, type ExportOptions, type Normalisation } from "./export.ts";
+export { parameterHash } from "./parameter-hash.ts";
+export type { ImageLayout } from "./translate.ts";

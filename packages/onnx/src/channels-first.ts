@@ -1,0 +1,20 @@
+/**
+ * [n, height, width, channels] to [n, channels, height, width]. A batch of images and the weights of a convolution, [out,
+ * kernelHeight, kernelWidth, in], go the same way.
+ *
+ * @param values - as many as the product of `shape`
+ * @returns a new array
+ */
+export function channelsFirst(values: Float32Array, shape: readonly number[]): Float32Array<ArrayBuffer> {
+  const [n = 0, height = 0, width = 0, channels = 0] = shape;
+  const pixels = height * width;
+  const result = new Float32Array(values.length);
+  let at = 0;
+  for (let image = 0; image < n; image++) {
+    for (let channel = 0; channel < channels; channel++) {
+      const from = image * pixels * channels + channel;
+      for (let pixel = 0; pixel < pixels; pixel++) result[at++] = values[from + pixel * channels]!;
+    }
+  }
+  return result;
+}

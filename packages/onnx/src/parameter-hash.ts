@@ -1,0 +1,19 @@
+import { createHash } from "node:crypto";
+import { parameterSpecs, type Network, type Parameters } from "@milliner/core";
+import { littleEndianBytes } from "./little-endian.ts";
+
+/**
+ * SHA-256 over what a network has learned, as 64 hexadecimal digits: for each parameter in the order of
+ * `parameterSpecs` its name and shape, as the line `NAME [d0,d1,...]` ended by a line feed, then its float32 elements
+ * least significant byte first, in core's order ([out, kernelHeight, kernelWidth, in] for a convolution).
+ *
+ * @throws TypeError when a parameter is missing or disposed
+ */
+export function parameterHash(network: Network, parameters: Parameters): string {
+  const hash = createHash("sha256");
+  for (const { name, shape } of parameterSpecs(network)) {
+    hash.update(`${name} [${shape.join(",")}]\n`);
+    hash.update(littleEndianBytes(parameters.get(name)!.data));
+  }
+  return hash.digest("hex");
+}

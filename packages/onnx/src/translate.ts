@@ -1,0 +1,218 @@
+import {
+  inputName,
+  outputShape,
+  type LayerNode,
+  type Network,
+  type Parameters,
+  type Shape,
+} from "@milliner/core";
+import { channelsFirst } from "./channels-first.ts";
+import type { Graph, GraphNode, Initializer } from "./graph.ts";
+
+/** Where the channels of an image stand: [batch, channels, height, width] or [batch, height, width, channels]. */
+export type ImageLayout = "nchw" | "nhwc";
+
+/** What the exporter has decided about the graph's two ends. */
+export interface Translation {
+  readonly name: string;
+  /** Of the input and, where it is an image, of the output. Between them convolutions have channels first. */
+  readonly layout: ImageLayout;
+  /** Subtracted and divided by, per channel, before anything else; none where the caller normalises. */
+  readonly normalisation: { readonly mean: Float32Array; readonly std: Float32Array } | undefined;
+  readonly softmax: boolean;
+}
+
+/** A value of the network in the graph: its name in each layout that it has been brought into. Vectors know no layout. */
+interface Value {
+  /** The node that made it. */
+  readonly owner: string;
+  readonly shape: Shape;
+  readonly names: Map<ImageLayout, string>;
+}
+
+/**
+ * The operations that compute a network. Weights keep core's order but for convolutions', which become [out, in,
+ * kernelHeight, kernelWidth]; a value is transposed where a layer needs the other layout, once, and nowhere else.
+ * Dropout is left out.
+ */
+export function translate(network: Network, parameters: Parameters, options: Translation): Graph {
+  const translator = new Translator(parameters, options);
+  const values = new Map<string, Value>([[inputName, translator.input(network.inputShape)]]);
+  for (const node of network.nodes) {
+    const inputs = node.inputs.map((name) => values.get(name)!);
+    values.set(node.name, translator.layer(node, inputs));
+  }
+  return translator.graph(network.inputShape, outputShape(network), values.get(network.output)!);
+}
+
+const inputTensor = "x";
+
+class Translator {
+  readonly #parameters: Parameters;
+  readonly #options: Translation;
+  readonly #nodes: GraphNode[] = [];
+  readonly #initializers: Initializer[] = [];
+
+  constructor(parameters: Parameters, options: Translation) {
+    this.#parameters = parameters;
+    this.#options = options;
+  }
+
+  input(shape: Shape): Value {
+    const { layout, normalisation } = this.#options;
+    let name = inputTensor;
+    if (normalisation !== undefined) {
+      // Channels are the last dimension of the input, or with the batch the second of four.
+      const { mean, std } = normalisation;
+      const channels = layout === "nchw" && isImage(shape) ? [mean.length, 1, 1] : [mean.length];
+      name = this.#emit("input/centred", "Sub", [name, this.#constant("input/mean", channels, mean)]);
+      name = this.#emit("input/scaled", "Div", [name, this.#constant("input/std", channels, std)]);
+    }
+    return { owner: inputName, shape, names: new Map([[layout, name]]) };
+  }
+
+  layer(node: LayerNode, inputs: readonly Value[]): Value {
+    const { layer, name, shape } = node;
+    const first = inputs[0]!;
+    switch (layer.kind) {
+      case "linear":
+        return this.#value(shape, "nchw", node, "Gemm", [this.#in(first, "nchw"), ...this.#weights(node)], {
+          transB: 1,
+        });
+      case "conv2d": {
+        const [vertical, horizontal] = layer.padding;
+        return this.#value(shape, "nchw", node, "Conv", [this.#in(first, "nchw"), ...this.#weights(node)], {
+          kernel_shape: layer.kernel,
+          pads: [vertical, horizontal, vertical, horizontal],
+          strides: layer.stride,
+        });
+      }
+      case "max-pool2d":
+        return this.#value(shape, "nchw", node, "MaxPool", [this.#in(first, "nchw")], {
+          kernel_shape: layer.kernel,
+          strides: layer.stride,
+        });
+      case "relu": {
+        const [layout, source] = asMade(first);
+        return this.#value(shape, layout, node, "Relu", [source]);
+      }
+      case "dropout":
+        return first;
+      case "flatten": {
+        // Core flattens in the order height, width, channel, which the next layer's columns follow.
+        const [height = 1, width = 1, channels = 1] = first.shape;
+        const sameOrder = !isImage(first.shape) || channels === 1 || (height === 1 && width === 1);
+        const source = sameOrder ? asMade(first)[1] : this.#in(first, "nhwc");
+        return this.#value(shape, "nchw", node, "Flatten", [source], { axis: 1 });
+      }
+      case "add":
+        return this.#value(shape, "nchw", node, "Add", [
+          this.#in(first, "nchw"),
+          this.#in(inputs[1]!, "nchw"),
+        ]);
+      case "concat": {
+        const sources = inputs.map((input) => this.#in(input, "nchw"));
+        return this.#value(shape, "nchw", node, "Concat", sources, {
+          axis: isImage(shape) ? 1 : shape.length,
+        });
+      }
+      default:
+        layer satisfies never;
+        throw new TypeError(`"${name}" is of an unknown kind`);
+    }
+  }
+
+  graph(inputShape: Shape, shape: Shape, result: Value): Graph {
+    const { name, layout, softmax } = this.#options;
+    const output = softmax ? "probabilities" : "logits";
+    let last = this.#in(result, layout);
+    if (softmax) last = this.#emit("output/softmax", "Softmax", [last], { axis: -1 });
+    // A network without layers still has an input and an output of different names.
+    if (last === inputTensor) last = this.#emit("output/identity", "Identity", [last]);
+    const rename = (value: string): string => (value === last ? output : value);
+    return {
+      name,
+      nodes: this.#nodes.map((node) => ({
+        ...node,
+        inputs: node.inputs.map(rename),
+        output: rename(node.output),
+      })),
+      initializers: this.#initializers,
+      input: { name: inputTensor, shape: inLayout(inputShape, layout) },
+      output: { name: output, shape: inLayout(shape, layout) },
+    };
+  }
+
+  #weights(node: LayerNode): string[] {
+    const names: string[] = [];
+    const weight = this.#parameters.get(`${node.name}.weight`)!;
+    const isConvolution = node.layer.kind === "conv2d";
+    const [outputs = 0, ...window] = weight.shape;
+    const shape = isConvolution ? [outputs, ...inLayout(window, "nchw")] : weight.shape;
+    const values = isConvolution ? channelsFirst(weight.data, weight.shape) : weight.data;
+    names.push(this.#constant(`${node.name}.weight`, shape, values));
+    if ("bias" in node.layer && node.layer.bias) {
+      const bias = this.#parameters.get(`${node.name}.bias`)!;
+      names.push(this.#constant(`${node.name}.bias`, bias.shape, bias.data));
+    }
+    return names;
+  }
+
+  #constant(name: string, shape: Shape, values: Float32Array): string {
+    this.#initializers.push({ name, shape, values });
+    return name;
+  }
+
+  /** The name of a value in a layout, which is made by a Transpose when first asked for. */
+  #in(value: Value, layout: ImageLayout): string {
+    const known = value.names.get(layout);
+    if (known !== undefined) return known;
+    const [, source] = asMade(value);
+    if (!isImage(value.shape)) return source;
+    const perm = layout === "nchw" ? [0, 3, 1, 2] : [0, 2, 3, 1];
+    const name = this.#emit(`${value.owner}/${layout}`, "Transpose", [source], { perm });
+    value.names.set(layout, name);
+    return name;
+  }
+
+  #value(
+    shape: Shape,
+    layout: ImageLayout,
+    node: LayerNode,
+    operation: string,
+    inputs: readonly string[],
+    attributes: GraphNode["attributes"] = {},
+  ): Value {
+    return {
+      owner: node.name,
+      shape,
+      names: new Map([[layout, this.#emit(node.name, operation, inputs, attributes)]]),
+    };
+  }
+
+  /** Adds a node. A "/" is in no layer's name, so values never meet each other, parameters or the ends of the graph. */
+  #emit(
+    name: string,
+    operation: string,
+    inputs: readonly string[],
+    attributes: GraphNode["attributes"] = {},
+  ): string {
+    const output = `${name}/output`;
+    this.#nodes.push({ name, operation, inputs, output, attributes });
+    return output;
+  }
+}
+
+function isImage(shape: Shape): boolean {
+  return shape.length === 3;
+}
+
+function inLayout(shape: Shape, layout: ImageLayout): Shape {
+  return layout === "nchw" && isImage(shape) ? [shape[2]!, shape[0]!, shape[1]!] : shape;
+}
+
+/** The layout and the name under which a value was made: the first of its names. */
+function asMade(value: Value): readonly [ImageLayout, string] {
+  const [first] = value.names;
+  return first!;
+}
