@@ -5,7 +5,8 @@ export class Bits {
 
   /** All zero, or on `words` (not copied; bits behind `length` must be 0). */
   constructor(length: number, words: Uint32Array = new Uint32Array(Math.ceil(length / 32))) {
-    if (words.length !== Math.ceil(length / 32)) throw new RangeError(`${length} bits are not ${words.length} words`);
+    if (words.length !== Math.ceil(length / 32))
+      throw new RangeError(`${length} bits are not ${words.length} words`);
     this.length = length;
     this.words = words;
   }
@@ -54,7 +55,10 @@ export class Bits {
   /** A new set with the bits that are one here or in `other`, which has the same length. */
   or(other: Bits): Bits {
     if (other.length !== this.length) throw new RangeError(`or of ${this.length} and ${other.length} bits`);
-    return new Bits(this.length, this.words.map((word, i) => word | other.words[i]!));
+    return new Bits(
+      this.length,
+      this.words.map((word, i) => word | other.words[i]!),
+    );
   }
 
   /** As float32: 1 where a bit is one, else 0. */

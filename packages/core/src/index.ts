@@ -3,7 +3,14 @@ export { cpuStatus, type CpuStatus } from "./backend/cpu.ts";
 export { referenceBackend } from "./backend/reference.ts";
 export { availableBackends, selectBackend, setThreads, type DeviceName } from "./backend/registry.ts";
 export { Bits } from "./bits.ts";
-export { CheckpointError, ConfigError, MillinerError, NativeError, NumericError, ShapeError } from "./errors.ts";
+export {
+  CheckpointError,
+  ConfigError,
+  MillinerError,
+  NativeError,
+  NumericError,
+  ShapeError,
+} from "./errors.ts";
 export { networkFromJson, networkToJson } from "./formats/network-json.ts";
 export {
   readSafetensors,
@@ -55,13 +62,7 @@ export {
   type ParameterSpec,
 } from "./network/parameters.ts";
 export { UnitMasks, type TaskMasks } from "./network/unit-masks.ts";
-export {
-  checkFinite,
-  clipGlobalNorm,
-  gradientNorm,
-  gradientNormBound,
-  Sgd,
-} from "./optimizers/sgd.ts";
+export { checkFinite, clipGlobalNorm, gradientNorm, gradientNormBound, Sgd } from "./optimizers/sgd.ts";
 export { Stream } from "./philox.ts";
 export { Gradients, Tape, type Backward, type GradientSink, type PendingProduct } from "./tape.ts";
 export { elements, sameShape, Tensor, tensor, zeros, type Shape, type TensorOptions } from "./tensor.ts";

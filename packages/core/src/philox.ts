@@ -60,7 +60,7 @@ export class Stream {
    * @param name - what the numbers are for, such as `dropout/fc1`
    */
   constructor(seed: number, name: string) {
-    this.#seedLow = seed % 0x1_0000_0000 >>> 0;
+    this.#seedLow = (seed % 0x1_0000_0000) >>> 0;
     this.#seedHigh = Math.floor(seed / 0x1_0000_0000) >>> 0;
     this.#id = streamId(name);
   }

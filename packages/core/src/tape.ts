@@ -111,7 +111,10 @@ export class Tape {
    */
   backward(loss: Tensor): Gradients {
     if (elements(loss.shape) !== 1) {
-      throw new ShapeError("NOT_A_SCALAR", `backward needs a loss with one element, not shape [${loss.shape.join(", ")}]`);
+      throw new ShapeError(
+        "NOT_A_SCALAR",
+        `backward needs a loss with one element, not shape [${loss.shape.join(", ")}]`,
+      );
     }
     const backend: Backend = loss.backend;
     const gradients = new Map<Tensor, Tensor>();

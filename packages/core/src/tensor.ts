@@ -59,7 +59,8 @@ export class Tensor {
    * @throws TypeError after `dispose`
    */
   get data(): Float32Array {
-    if (this.#buffer === null) throw new TypeError(`this tensor of shape [${this.shape.join(", ")}] has been disposed`);
+    if (this.#buffer === null)
+      throw new TypeError(`this tensor of shape [${this.shape.join(", ")}] has been disposed`);
     return this.#data;
   }
 
@@ -71,7 +72,10 @@ export class Tensor {
   /** The only element of a tensor that has one. */
   item(): number {
     if (this.data.length !== 1) {
-      throw new ShapeError("NOT_A_SCALAR", `item() needs one element, but the shape is [${this.shape.join(", ")}]`);
+      throw new ShapeError(
+        "NOT_A_SCALAR",
+        `item() needs one element, but the shape is [${this.shape.join(", ")}]`,
+      );
     }
     return this.data[0]!;
   }

@@ -84,7 +84,10 @@ export function channelSpaces(network: Network): ChannelSpaces {
         for (const other of sources.slice(1)) {
           const widths = (names: readonly string[]): string => names.map((name) => units.get(name)).join();
           if (widths(first!.names) !== widths(other.names)) {
-            throw new ShapeError("MIXED_UNITS", `"${node.name}" adds outputs whose units are joined in different ways`);
+            throw new ShapeError(
+              "MIXED_UNITS",
+              `"${node.name}" adds outputs whose units are joined in different ways`,
+            );
           }
           other.names.forEach((name, i) => {
             const [a, b] = [find(first!.names[i]!), find(name)];
@@ -104,11 +107,16 @@ export function channelSpaces(network: Network): ChannelSpaces {
     }
   }
 
-  const spaces = order.filter((name) => find(name) === name).map((name) => ({ name, units: units.get(name)! }));
+  const spaces = order
+    .filter((name) => find(name) === name)
+    .map((name) => ({ name, units: units.get(name)! }));
   const byName = new Map(spaces.map((space) => [space.name, space]));
   const resolved = new Map<string, EdgeUnits>();
   for (const [name, edge] of edges) {
-    resolved.set(name, { segments: edge.names.map((at) => byName.get(find(at))!), positions: edge.positions });
+    resolved.set(name, {
+      segments: edge.names.map((at) => byName.get(find(at))!),
+      positions: edge.positions,
+    });
   }
   const gatePoints = new Map<string, ChannelSpace>();
   for (const node of network.nodes) {

@@ -13,7 +13,16 @@ import { initialise, parameterSpecs } from "./parameters.ts";
 const backend = selectBackend();
 
 test("a compact network has the units of the mask and an ordinary shape", () => {
-  const whole = network([6, 6, 2], conv2d(4, 3), relu(), maxPool2d(2), flatten(), linear(5), relu(), linear(3));
+  const whole = network(
+    [6, 6, 2],
+    conv2d(4, 3),
+    relu(),
+    maxPool2d(2),
+    flatten(),
+    linear(5),
+    relu(),
+    linear(3),
+  );
   const parameters = initialise(whole, { backend, seed: 1 });
   const masks = new Map([
     ["conv1", Bits.from(4, (i) => i !== 1)],
@@ -30,7 +39,8 @@ test("a compact network has the units of the mask and an ordinary shape", () => 
     "fc2.weight 3x2",
     "fc2.bias 3",
   ]);
-  for (const { name, shape } of parameterSpecs(small.network)) expect(small.parameters.get(name)!.shape).toEqual(shape);
+  for (const { name, shape } of parameterSpecs(small.network))
+    expect(small.parameters.get(name)!.shape).toEqual(shape);
   // Column 4 of the small fc1 is unit 2 of conv1 (the second that is kept) at position 1.
   expect(small.parameters.get("fc1.weight")!.data[4]).toBe(parameters.get("fc1.weight")!.data[1 * 4 + 2]);
 });
@@ -42,8 +52,14 @@ test("branches joined by concat keep their own units", () => {
     ["conv1", Bits.from(2, (i) => i === 1)],
     ["conv2", Bits.from(3, (i) => i !== 0)],
   ]);
-  const gates = new Map([...masks].map(([name, bits]) => [name, tensor(bits.toFloats(), [bits.length], { backend })]));
-  const x = tensor(Float32Array.from({ length: 16 }, (_, i) => i - 7), [1, 4, 4, 1], { backend });
+  const gates = new Map(
+    [...masks].map(([name, bits]) => [name, tensor(bits.toFloats(), [bits.length], { backend })]),
+  );
+  const x = tensor(
+    Float32Array.from({ length: 16 }, (_, i) => i - 7),
+    [1, 4, 4, 1],
+    { backend },
+  );
 
   const small = compact(whole, parameters, masks);
 
@@ -58,7 +74,9 @@ test("a mask without units, or of another width, is refused by name", () => {
   const whole = network([3], linear(4), relu(), linear(2));
   const parameters = initialise(whole, { backend, seed: 1 });
 
-  expect(() => compact(whole, parameters, new Map([["fc1", new Bits(4)]]))).toThrow(/mask of "fc1" uses none of its 4 units/);
+  expect(() => compact(whole, parameters, new Map([["fc1", new Bits(4)]]))).toThrow(
+    /mask of "fc1" uses none of its 4 units/,
+  );
   expect(() => compact(whole, parameters, new Map([["fc1", Bits.ones(5)]]))).toThrow(ConfigError);
 });
 

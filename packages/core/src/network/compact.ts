@@ -40,8 +40,10 @@ export function compact(network: Network, parameters: Parameters, masks: TaskMas
   for (const { name, units } of spaces.spaces) {
     const bits = masks.get(name);
     if (bits === undefined) continue;
-    if (bits.length !== units) throw new ConfigError("BAD_MASK", `the mask of "${name}" has ${bits.length} bits, not ${units}`);
-    if (bits.count() === 0) throw new ConfigError("CLOSED_LAYER", `the mask of "${name}" uses none of its ${units} units`);
+    if (bits.length !== units)
+      throw new ConfigError("BAD_MASK", `the mask of "${name}" has ${bits.length} bits, not ${units}`);
+    if (bits.count() === 0)
+      throw new ConfigError("CLOSED_LAYER", `the mask of "${name}" uses none of its ${units} units`);
   }
   const bitsOf = (space: string) => masks.get(space);
   const result = new Map<string, Tensor>();
@@ -53,9 +55,12 @@ export function compact(network: Network, parameters: Parameters, masks: TaskMas
     const taken =
       inputs === undefined
         ? Uint32Array.of(0)
-        : Uint32Array.from({ length: columns }, (_, column) => column).filter((column) => inputs.get(column % inputs.length));
+        : Uint32Array.from({ length: columns }, (_, column) => column).filter((column) =>
+            inputs.get(column % inputs.length),
+          );
     const source = parameters.get(spec.name);
-    if (source === undefined) throw new ConfigError("MISSING_PARAMETER", `the network reads "${spec.name}", which was not given`);
+    if (source === undefined)
+      throw new ConfigError("MISSING_PARAMETER", `the network reads "${spec.name}", which was not given`);
     const shape =
       spec.shape.length === 1
         ? [rows.length]

@@ -75,7 +75,8 @@ function drawOf(node: LayerNode, training: ForwardOptions["training"]): DropoutD
 
 function parameter(parameters: Parameters, name: string): Tensor {
   const found = parameters.get(name);
-  if (found === undefined) throw new ShapeError("MISSING_PARAMETER", `the network reads "${name}", which was not given`);
+  if (found === undefined)
+    throw new ShapeError("MISSING_PARAMETER", `the network reads "${name}", which was not given`);
   return found;
 }
 
@@ -128,7 +129,12 @@ function run(step: Step, inputs: readonly Tensor[], parameters: Parameters, opti
  * @returns [n, ...]; may be `x` itself for a network without layers
  * @throws ShapeError when x does not fit or a parameter is missing
  */
-export function forward(network: Network, parameters: Parameters, x: Tensor, options: ForwardOptions = {}): Tensor {
+export function forward(
+  network: Network,
+  parameters: Parameters,
+  x: Tensor,
+  options: ForwardOptions = {},
+): Tensor {
   if (!sameShape(x.shape.slice(1), network.inputShape)) {
     throw new ShapeError(
       "SHAPE_MISMATCH",

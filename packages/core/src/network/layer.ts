@@ -39,11 +39,16 @@ export interface MaxPool2dLayer {
 }
 
 /** The shapes of a layer's parameters by their short names, in a fixed order. */
-export function parameterShapes(layer: Layer): readonly (readonly [name: "weight" | "bias", shape: readonly number[]])[] {
+export function parameterShapes(
+  layer: Layer,
+): readonly (readonly [name: "weight" | "bias", shape: readonly number[]])[] {
   switch (layer.kind) {
     case "linear":
       return layer.bias
-        ? [["weight", [layer.outputs, layer.inputs]], ["bias", [layer.outputs]]]
+        ? [
+            ["weight", [layer.outputs, layer.inputs]],
+            ["bias", [layer.outputs]],
+          ]
         : [["weight", [layer.outputs, layer.inputs]]];
     case "conv2d": {
       const weight = ["weight", [layer.outputs, ...layer.kernel, layer.inputs]] as const;

@@ -90,7 +90,11 @@ export function parameterEdges(
 }
 
 /** Repeats the bits of an edge over `columns` columns (kernel positions, flattened positions). */
-export function columnPattern(edge: EdgeUnits, columns: number, bitsOf: (space: string) => Bits | undefined): Bits {
+export function columnPattern(
+  edge: EdgeUnits,
+  columns: number,
+  bitsOf: (space: string) => Bits | undefined,
+): Bits {
   const period = edgeBits(edge, bitsOf);
   return Bits.from(columns, (column) => period.get(column % period.length));
 }

@@ -61,7 +61,9 @@ test("a linear layer on images says that flatten is missing", () => {
 test("sizes and names that make no sense are refused", () => {
   expect(() => network([4], linear(0))).toThrow(ConfigError);
   expect(() => network([4], dropout(1))).toThrow(ConfigError);
-  expect(() => network([4], linear(3, { name: "a" }), linear(3, { name: "a" }))).toThrow(/two layers are called "a"/);
+  expect(() => network([4], linear(3, { name: "a" }), linear(3, { name: "a" }))).toThrow(
+    /two layers are called "a"/,
+  );
   expect(() => network([4, 4, 1], conv2d(2, 5))).toThrow(ShapeError);
   expect(() => network([4], residual(linear(3)))).toThrow(/residual block adds/);
 });

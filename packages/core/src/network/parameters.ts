@@ -31,13 +31,19 @@ export function parameterSpecs(network: Network): readonly ParameterSpec[] {
 export type Initialiser = "uniform-fan-in" | "xavier-uniform";
 
 /** Initial values of one parameter, from the stream (`seed`, `init/NAME`), an element counted by its index. */
-export function initialValues(spec: ParameterSpec, seed: number, scheme: Initialiser, step = 0): Float32Array {
+export function initialValues(
+  spec: ParameterSpec,
+  seed: number,
+  scheme: Initialiser,
+  step = 0,
+): Float32Array {
   const [weight] = parameterShapes(spec.node.layer);
   const [outputs, ...rest] = weight![1];
   const fanIn = elements(rest);
   const receptive = elements(rest.slice(0, -1));
   if (scheme === "xavier-uniform" && spec.role === "bias") return new Float32Array(elements(spec.shape));
-  const bound = scheme === "xavier-uniform" ? Math.sqrt(6 / (fanIn + outputs! * receptive)) : 1 / Math.sqrt(fanIn);
+  const bound =
+    scheme === "xavier-uniform" ? Math.sqrt(6 / (fanIn + outputs! * receptive)) : 1 / Math.sqrt(fanIn);
   return new Stream(seed, `init/${spec.name}`).uniform(elements(spec.shape), -bound, bound, step);
 }
 

@@ -40,7 +40,8 @@ export class UnitMasks {
   /** @throws ConfigError when the task has no masks */
   get(task: number): TaskMasks {
     const masks = this.#tasks.get(task);
-    if (masks === undefined) throw new ConfigError("UNKNOWN_TASK", `task ${task} has no masks: it has not been learned`);
+    if (masks === undefined)
+      throw new ConfigError("UNKNOWN_TASK", `task ${task} has no masks: it has not been learned`);
     return masks;
   }
 
@@ -51,7 +52,8 @@ export class UnitMasks {
   /** Units of a space that any of `tasks` uses (all tasks unless said otherwise). */
   used(space: string, tasks: readonly number[] = this.tasks): Bits {
     const units = this.spaces.find((other) => other.name === space)?.units;
-    if (units === undefined) throw new ConfigError("UNKNOWN_SPACE", `there is no gated channel space "${space}"`);
+    if (units === undefined)
+      throw new ConfigError("UNKNOWN_SPACE", `there is no gated channel space "${space}"`);
     return tasks.reduce((bits, task) => bits.or(this.get(task).get(space)!), new Bits(units));
   }
 }

@@ -29,7 +29,10 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
   const [n, height, width, inputs] = x.shape as [number, number, number, number];
   const [outputs, kernelHeight, kernelWidth] = w.shape as [number, number, number, number];
   if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== outputs)) {
-    throw new ShapeError("SHAPE_MISMATCH", `conv2d: bias has shape [${bias.shape.join(", ")}], expected [${outputs}]`);
+    throw new ShapeError(
+      "SHAPE_MISMATCH",
+      `conv2d: bias has shape [${bias.shape.join(", ")}], expected [${outputs}]`,
+    );
   }
   const outHeight = Math.floor((height + 2 * padding[0] - kernelHeight) / stride[0]) + 1;
   const outWidth = Math.floor((width + 2 * padding[1] - kernelWidth) / stride[1]) + 1;
@@ -42,7 +45,17 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
   const { backend } = x;
   const { kernels } = backend;
   const geometry = Int32Array.of(
-    n, height, width, inputs, outputs, kernelHeight, kernelWidth, stride[0], stride[1], padding[0], padding[1],
+    n,
+    height,
+    width,
+    inputs,
+    outputs,
+    kernelHeight,
+    kernelWidth,
+    stride[0],
+    stride[1],
+    padding[0],
+    padding[1],
   );
   const y = new Tensor([n, outHeight, outWidth, outputs], { backend });
   kernels.conv2dForward(x.data, w.data, bias?.data ?? null, y.data, geometry, relu);

@@ -36,7 +36,10 @@ export function multiply(a: Tensor, b: Tensor, tape?: Tape): Tensor {
   const y = new Tensor(a.shape, { backend: a.backend });
   kernels.multiply(a.data, b.data, y.data);
   tape?.record("multiply", [a, b], y, (dy, sink) => {
-    for (const [input, factor] of [[a, b], [b, a]] as const) {
+    for (const [input, factor] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       if (!sink.needs(input)) continue;
       const gradient = new Tensor(input.shape, { backend: input.backend });
       kernels.multiply(dy.data, factor.data, gradient.data);
@@ -101,7 +104,18 @@ export function applyGate(h: Tensor, gate: Tensor, tape?: Tape): Tensor {
   tape?.record("applyGate", [h, gate], y, (dy, sink) => {
     const dh = new Tensor(h.shape, { backend: h.backend });
     const dgate = sink.needs(gate) ? new Tensor(gate.shape, { backend: h.backend }) : undefined;
-    kernels.activationBackward(dy.data, h.data, gate.data, dh.data, dgate?.data ?? null, null, rows, units, false, 1);
+    kernels.activationBackward(
+      dy.data,
+      h.data,
+      gate.data,
+      dh.data,
+      dgate?.data ?? null,
+      null,
+      rows,
+      units,
+      false,
+      1,
+    );
     sink.add(h, dh);
     if (dgate !== undefined) sink.add(gate, dgate);
   });

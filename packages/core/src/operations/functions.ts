@@ -16,7 +16,8 @@ function apply(name: Name, x: Tensor, tape: Tape | undefined): Tensor {
   x.backend.kernels[name](x.data, y.data);
   tape?.record(name, [x], y, (dy, sink) => {
     const dx = new Tensor(x.shape, { backend: x.backend });
-    for (let i = 0; i < dx.data.length; i++) dx.data[i] = dy.data[i]! * derivatives[name](x.data[i]!, y.data[i]!);
+    for (let i = 0; i < dx.data.length; i++)
+      dx.data[i] = dy.data[i]! * derivatives[name](x.data[i]!, y.data[i]!);
     sink.add(x, dx);
   });
   return y;

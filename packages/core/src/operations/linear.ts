@@ -22,7 +22,10 @@ export interface LinearOptions {
 
 function vector(t: Tensor | undefined, units: number, what: string): void {
   if (t !== undefined && (t.shape.length !== 1 || t.shape[0] !== units)) {
-    throw new ShapeError("SHAPE_MISMATCH", `linear: ${what} has shape [${t.shape.join(", ")}], expected [${units}]`);
+    throw new ShapeError(
+      "SHAPE_MISMATCH",
+      `linear: ${what} has shape [${t.shape.join(", ")}], expected [${units}]`,
+    );
   }
 }
 
@@ -45,16 +48,31 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?:
   const [n, k, m] = [x.shape[0]!, x.shape[1]!, w.shape[0]!];
   vector(bias, m, "bias");
   vector(gate, m, "gate");
-  if (dropout !== undefined && !relu) throw new ShapeError("UNSUPPORTED", "linear applies dropout only behind a ReLU");
+  if (dropout !== undefined && !relu)
+    throw new ShapeError("UNSUPPORTED", "linear applies dropout only behind a ReLU");
   const { backend } = x;
   const keep = dropout?.keep ?? 1;
   const random = dropout === undefined ? null : dropout.stream.key(dropout.step);
-  const recording = tape !== undefined && [x, w, bias, gate].some((input) => input !== undefined && tape.tracks(input));
+  const recording =
+    tape !== undefined && [x, w, bias, gate].some((input) => input !== undefined && tape.tracks(input));
   const y = new Tensor([n, m], { backend });
   // The gate's gradient and the ReLU's mask need the value before the gate.
   const h = gate !== undefined && recording ? new Tensor([n, m], { backend }) : undefined;
   const data = (t: Tensor | undefined): Float32Array | null => t?.data ?? null;
-  backend.kernels.linearForward(x.data, w.data, data(bias), data(gate), data(h), y.data, n, k, m, relu, keep, random);
+  backend.kernels.linearForward(
+    x.data,
+    w.data,
+    data(bias),
+    data(gate),
+    data(h),
+    y.data,
+    n,
+    k,
+    m,
+    relu,
+    keep,
+    random,
+  );
 
   const inputs = [x, w, bias, gate].filter((input) => input !== undefined);
   tape?.record("linear", inputs, y, (dy, sink) => {
@@ -67,7 +85,18 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?:
     if (!plain) {
       dv = new Tensor([n, m], { backend });
       const before = (h ?? y).data;
-      backend.kernels.activationBackward(dy.data, before, data(gate), dv.data, data(dgate), data(dbias), n, m, relu, keep);
+      backend.kernels.activationBackward(
+        dy.data,
+        before,
+        data(gate),
+        dv.data,
+        data(dgate),
+        data(dbias),
+        n,
+        m,
+        relu,
+        keep,
+      );
     } else if (dbias !== undefined) {
       backend.kernels.columnSum(dy.data, dbias.data, n, m);
     }

@@ -44,7 +44,10 @@ export function crossEntropy(logits: Tensor, labels: Int32Array, tape?: Tape): T
   }
   const wrong = labels.findIndex((label) => label < 0 || label >= classes);
   if (wrong >= 0) {
-    throw new ShapeError("LABEL_OUT_OF_RANGE", `label ${labels[wrong]} at ${wrong} is not in 0..${classes - 1}`);
+    throw new ShapeError(
+      "LABEL_OUT_OF_RANGE",
+      `label ${labels[wrong]} at ${wrong} is not in 0..${classes - 1}`,
+    );
   }
   const { backend } = logits;
   const losses = new Tensor([n], { backend });

@@ -5,7 +5,10 @@ import { elements, Tensor, type Shape } from "../tensor.ts";
 /** The same elements in another shape (a copy). */
 export function reshape(x: Tensor, shape: Shape, tape?: Tape): Tensor {
   if (elements(shape) !== x.data.length) {
-    throw new ShapeError("SHAPE_MISMATCH", `[${x.shape.join(", ")}] cannot be reshaped to [${shape.join(", ")}]`);
+    throw new ShapeError(
+      "SHAPE_MISMATCH",
+      `[${x.shape.join(", ")}] cannot be reshaped to [${shape.join(", ")}]`,
+    );
   }
   const y = new Tensor(shape, { backend: x.backend });
   y.data.set(x.data);
@@ -25,7 +28,10 @@ export function concat(parts: readonly Tensor[], tape?: Tape): Tensor {
   const outer = (t: Tensor): string => t.shape.slice(0, -1).join();
   if (first === undefined || parts.some((part) => outer(part) !== outer(first))) {
     const shapes = parts.map((part) => `[${part.shape.join(", ")}]`).join(" and ");
-    throw new ShapeError("SHAPE_MISMATCH", `concat joins tensors that differ only in the last dimension, not ${shapes}`);
+    throw new ShapeError(
+      "SHAPE_MISMATCH",
+      `concat joins tensors that differ only in the last dimension, not ${shapes}`,
+    );
   }
   const widths = parts.map((part) => part.shape.at(-1)!);
   const width = widths.reduce((sum, w) => sum + w, 0);

@@ -34,7 +34,10 @@ export function checkFinite(parameters: Iterable<readonly [string, Tensor]>, gra
   for (const [name, leaf] of parameters) {
     if (!gradients.has(leaf) || gradientNormBound(gradients, leaf) < safeBound) continue;
     if (!leaf.backend.kernels.allFinite(gradients.get(leaf)!.data)) {
-      throw new NumericError("NON_FINITE_GRADIENT", `the gradient of "${name}" is not finite; try a smaller learning rate`);
+      throw new NumericError(
+        "NON_FINITE_GRADIENT",
+        `the gradient of "${name}" is not finite; try a smaller learning rate`,
+      );
     }
   }
 }
@@ -92,7 +95,18 @@ export class Sgd {
       if (product?.kind === "linear") {
         const [m, k] = leaf.shape as [number, number];
         const n = product.dy.shape[0]!;
-        kernels.linearWeightUpdate(product.dy.data, product.x.data, leaf.data, this.lr, null, null, words, n, k, m);
+        kernels.linearWeightUpdate(
+          product.dy.data,
+          product.x.data,
+          leaf.data,
+          this.lr,
+          null,
+          null,
+          words,
+          n,
+          k,
+          m,
+        );
         continue;
       }
       const rows = leaf.shape[0] ?? 1;
