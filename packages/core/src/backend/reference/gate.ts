@@ -5,11 +5,13 @@ const { fround, exp, abs } = Math;
 
 // 24 ln 2: from here on the float32 sigmoid is exactly 1, and the published gradient exactly 0.
 const saturation = fround(24 * Math.LN2);
+const smallestNormal = 2 ** -126;
 const limit = 50; // thres_cosh of the published code
 
 // The sigmoid as float32 arithmetic has it, and not the real one: where it becomes exactly 1 is part of HAT's learning rule.
 function sigmoid32(x: number): number {
-  const z = fround(exp(-abs(x)));
+  const tail = fround(exp(-abs(x)));
+  const z = tail < smallestNormal ? 0 : tail; // read as zero, as in the kernels and, where exp(89) overflows, as published
   const d = fround(1 + z);
   return fround(x < 0 ? z / d : 1 / d);
 }
