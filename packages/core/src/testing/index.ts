@@ -1,1 +1,1 @@
-export {};
+export { checkGradient, type GradientCheckOptions, type GradientInput } from "./gradients.ts";
