@@ -1,1 +1,16 @@
-export {};
+export { presetNamed, presets } from "./presets/index.ts";
+export { loadData, type DataOptions } from "./data-source.ts";
+export type { Device } from "./device.ts";
+export { makeControl, makeHat, makeScenario } from "./model.ts";
+export { seedsJson, trainedJson } from "./result-json.ts";
+export { resultTable, seedsTable } from "./result-table.ts";
+export { readExperimentFile, type Experiment } from "./settings/experiment-file.ts";
+export { readRunFile, type DataSource, type RunFile, type RunNotes } from "./settings/run-file.ts";
+export {
+  settingKeys,
+  type ControlName,
+  type DatasetName,
+  type ScenarioKind,
+  type Settings,
+} from "./settings/settings.ts";
+export { train, type Trained, type TrainOptions, type TrainStart } from "./train.ts";

@@ -1,0 +1,61 @@
+import { ConfigError } from "@milliner/core";
+import {
+  DataError,
+  loadFashionMnist,
+  loadFolder,
+  loadMnist,
+  type Dataset,
+  type DownloadOptions,
+  type DownloadProgress,
+} from "@milliner/data";
+import type { RunNotes } from "./settings/run-file.ts";
+import type { DatasetName, Settings } from "./settings/settings.ts";
+
+/** How a run's images are got. */
+export interface DataOptions {
+  /** Use what was downloaded earlier and never the network. */
+  readonly offline?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: DownloadProgress) => void;
+}
+
+const published: Readonly<Record<DatasetName, (options: DownloadOptions) => Promise<Dataset>>> = {
+  mnist: loadMnist,
+  "fashion-mnist": loadFashionMnist,
+};
+
+/**
+ * The data set that settings speak of: the folder `data`, else the published one. A folder in place of a published data set
+ * bears its name, so that a run does not depend on where its files lay.
+ *
+ * @throws DataError as `loadFolder` and `downloadDataset` do; ConfigError (`MISSING_DATA`)
+ */
+export async function loadData({ data, dataset }: Settings, options: DataOptions = {}): Promise<Dataset> {
+  if (data !== null) return await loadFolder(data, dataset === null ? {} : { name: dataset });
+  if (dataset === null) {
+    throw new ConfigError(
+      "MISSING_DATA",
+      "nothing says where the images are; give --data FOLDER, or set dataset: mnist",
+    );
+  }
+  return await published[dataset](options);
+}
+
+/**
+ * The images of an earlier run, to look at it again.
+ * @throws DataError (`FILE_MISSING`) when they were in memory only, and as `loadData` does
+ */
+export async function loadDataAgain(
+  settings: Settings,
+  notes: RunNotes,
+  options: DataOptions = {},
+): Promise<Dataset> {
+  if (notes.source === "memory" && settings.data === null) {
+    throw new DataError(
+      "FILE_MISSING",
+      `the run was trained on ${notes.dataset} in memory, which is gone; give its images as a folder with --data`,
+    );
+  }
+  const { data } = settings;
+  return data === null ? await loadData(settings, options) : await loadFolder(data, { name: notes.dataset });
+}

@@ -1,0 +1,59 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { CheckpointError } from "@milliner/core";
+import { StoredJson, type Verification } from "@milliner/continual";
+import type { Device } from "./device.ts";
+
+/** The command itself, from src/ and from dist/ alike. */
+const command = fileURLToPath(new URL("../bin/milliner.js", import.meta.url));
+
+/**
+ * `milliner verify RUN --json` in a process of its own: nothing of a task may live outside its checkpoint.
+ * @throws CheckpointError (`VERIFY_FAILED`) when that process says something else than a verification
+ */
+export async function verifyInFreshProcess(
+  folder: string,
+  { backend, threads }: Device,
+  signal?: AbortSignal,
+): Promise<Verification> {
+  const args = ["verify", folder, "--json", "--device", backend.name, "--threads", String(threads)];
+  const { status, stdout, stderr } = await output([command, ...args], signal);
+  if (status !== 0) {
+    const reason = stderr.trim().split("\n").at(-1) ?? "";
+    throw new CheckpointError(
+      "VERIFY_FAILED",
+      `${folder} could not be checked in a fresh process, which ended with ${status}: ${reason}`,
+    );
+  }
+  const found = new StoredJson(JSON.parse(stdout), "what the fresh process says");
+  return {
+    checkpoint: found.string("checkpoint"),
+    tasks: found.list("tasks", (entry) => {
+      const task = entry.object("value");
+      return { task: task.whole("task"), expected: task.string("expected"), found: task.string("found") };
+    }),
+    bitExactOldLogits: found.boolean("bitExactOldLogits"),
+    lockedUnchanged: found.nullable("lockedUnchanged", (key) => found.boolean(key)),
+  };
+}
+
+function output(
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<{ readonly status: number | string; readonly stdout: string; readonly stderr: string }> {
+  return new Promise((done, fail) => {
+    const child = spawn(process.execPath, [...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      windowsHide: true,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.on("error", (error) => fail(signal?.aborted === true ? (signal.reason as Error) : error));
+    child.on("close", (status, killedBy) =>
+      done({ status: status ?? killedBy ?? "nothing", stdout, stderr }),
+    );
+  });
+}

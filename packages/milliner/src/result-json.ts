@@ -1,0 +1,45 @@
+import type { LearnerResult } from "@milliner/continual";
+import { summariseSeeds } from "./result-table.ts";
+import type { Trained } from "./train.ts";
+
+/** The figures of one learner, as `--json` gives them. */
+function figuresOf(result: LearnerResult): object {
+  const { acc, bwt, fwt, forgetting, forgettingRatio, matrix, bitExactOldLogits, lockedHash, seconds } =
+    result;
+  return { acc, bwt, fwt, forgetting, forgettingRatio, matrix, bitExactOldLogits, lockedHash, seconds };
+}
+
+/** A run as one JSON object: what `train --json` prints. */
+export function trainedJson({ name, folder, settings, device, result }: Trained): object {
+  return {
+    experiment: name,
+    learner: result.learner,
+    seed: settings.seed,
+    tasks: result.tasks.map((task) => task.name),
+    ...figuresOf(result),
+    bitExactCheckedIn: result.bitExactCheckedIn,
+    lockedUnchanged: result.lockedUnchanged,
+    controls: Object.fromEntries(
+      Object.entries(result.controls).map(([control, figures]) => [control, figuresOf(figures)]),
+    ),
+    device: device.backend.name,
+    isa: device.isa,
+    threads: device.threads,
+    run: folder,
+    warnings: result.warnings,
+  };
+}
+
+/** Several seeds as one JSON object: each of them, and mean and sample standard deviation of their figures. */
+export function seedsJson(runs: readonly Trained[]): object {
+  const own = summariseSeeds(runs.map(({ result }) => result));
+  const names = Object.keys(runs[0]?.result.controls ?? {});
+  const controls = names.map(
+    (control) => [control, summariseSeeds(runs.map(({ result }) => result.controls[control]!))] as const,
+  );
+  const withControls = (which: "mean" | "std"): object => ({
+    ...own[which],
+    controls: Object.fromEntries(controls.map(([control, summary]) => [control, summary[which]])),
+  });
+  return { seeds: runs.map(trainedJson), mean: withControls("mean"), std: withControls("std") };
+}

@@ -1,0 +1,114 @@
+import type { LearnerResult, RunResult } from "@milliner/continual";
+import { duration, percent, textTable } from "./table.ts";
+import type { Trained } from "./train.ts";
+
+/** What came of a run, for people: every accuracy beside those of its controls. */
+export function resultTable({ name, folder, settings, device, result }: Trained): string {
+  const columns: readonly (readonly [string, LearnerResult])[] = [
+    [result.learner, result],
+    ...Object.entries(result.controls),
+  ];
+  const row = (title: string, cell: (column: LearnerResult) => string): readonly string[] => [
+    title,
+    ...columns.map(([, column]) => cell(column)),
+  ];
+  const table = textTable([
+    ["accuracy", ...columns.map(([learner]) => learner)],
+    ...result.tasks.map((task, id) =>
+      row(`task ${id}: ${task.name}`, ({ matrix }) => percent(matrix.at(-1)?.[id])),
+    ),
+    row("mean", ({ acc }) => percent(acc)),
+    row("forgetting", ({ forgetting }) => percent(forgetting)),
+    row("forward transfer", ({ fwt }) => percent(fwt)),
+    row("old logits bit-exact", ({ bitExactOldLogits }) => (bitExactOldLogits ? "yes" : "no")),
+    row("time", ({ seconds }) => duration(seconds)),
+  ]);
+  const place =
+    device.isa === null
+      ? device.backend.name
+      : `${device.backend.name}, ${device.isa}, ${device.threads} threads`;
+  return [
+    `${name}, seed ${settings.seed}, ${result.tasks.length} tasks (${place})\n\n`,
+    table,
+    `\n${exactness(result)}\n`,
+    ...result.warnings.map((warning) => `warning: ${warning}\n`),
+    `run folder: ${folder}\n`,
+  ].join("");
+}
+
+function exactness(result: RunResult): string {
+  const where = {
+    memory: "in memory",
+    checkpoint: "on a reloaded checkpoint",
+    "fresh-process": "in a fresh process from the checkpoint",
+  }[result.bitExactCheckedIn];
+  const logits = result.bitExactOldLogits
+    ? "every task kept its test logits, bit for bit"
+    : "TEST LOGITS OF EARLIER TASKS CHANGED";
+  const hash = result.lockedHash === null ? "" : `\nlocked elements: sha256 ${result.lockedHash}`;
+  return `${logits} (checked ${where})${hash}`;
+}
+
+const figures = ["acc", "bwt", "fwt", "forgetting", "seconds"] as const;
+
+/** Mean or deviation of each figure over seeds; null where a seed has none. */
+export type Summary = Readonly<Record<(typeof figures)[number], number | null>>;
+
+/** Mean and sample standard deviation over seeds (divided by n - 1; 0 for one seed) of each figure. */
+export function summariseSeeds(results: readonly LearnerResult[]): {
+  readonly mean: Summary;
+  readonly std: Summary;
+} {
+  const per = (statistic: (values: readonly number[]) => number): Summary =>
+    Object.fromEntries(
+      figures.map((figure) => {
+        const values = results.flatMap((result) => result[figure] ?? []);
+        return [figure, values.length === results.length ? statistic(values) : null];
+      }),
+    ) as Summary;
+  return { mean: per(mean), std: per(deviation) };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function deviation(values: readonly number[]): number {
+  const center = mean(values);
+  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0);
+  return values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1));
+}
+
+/** Several seeds of one experiment, for people. */
+export function seedsTable(runs: readonly Trained[]): string {
+  const [first] = runs;
+  if (first === undefined) return "";
+  const names = Object.keys(first.result.controls);
+  const row = ({ settings, result }: Trained): readonly string[] => [
+    `seed ${settings.seed}`,
+    percent(result.acc),
+    percent(result.forgetting),
+    result.bitExactOldLogits ? "yes" : "no",
+    ...names.map((name) => percent(result.controls[name]?.acc)),
+    duration(result.seconds),
+  ];
+  const own = summariseSeeds(runs.map(({ result }) => result));
+  const controls = names.map((name) => summariseSeeds(runs.map(({ result }) => result.controls[name]!)));
+  const line = (title: string, which: "mean" | "std"): readonly string[] => [
+    title,
+    percent(own[which].acc),
+    percent(own[which].forgetting),
+    "",
+    ...controls.map((control) => percent(control[which].acc)),
+    duration(own[which].seconds ?? 0),
+  ];
+  return [
+    `${first.name}, ${runs.length} seeds, ${first.result.tasks.length} tasks: mean accuracy at the end\n\n`,
+    textTable([
+      ["", first.result.learner, "forgetting", "bit-exact", ...names, "time"],
+      ...runs.map(row),
+      line("mean", "mean"),
+      line("deviation", "std"),
+    ]),
+  ].join("");
+}

@@ -1,0 +1,36 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { CheckpointError } from "@milliner/core";
+
+/** The folder in which run folders are made that nobody named. */
+export const runsFolder = "runs";
+
+/**
+ * Where a run goes when nobody says: `runs/NAME-seed-N`, or the first free of `runs/NAME-seed-N-2`, `-3`, ... To resume it is
+ * the newest of them, which is the one with the largest number.
+ */
+export async function defaultRunFolder(name: string, seed: number, resume: boolean): Promise<string> {
+  const stem = `${name}-seed-${seed}`;
+  const taken = (await list(runsFolder)).flatMap((entry) => {
+    if (entry === stem) return [1];
+    const number = entry.startsWith(`${stem}-`) ? entry.slice(stem.length + 1) : "";
+    return /^[1-9]\d{0,8}$/.test(number) ? [Number(number)] : [];
+  });
+  const newest = Math.max(0, ...taken);
+  const number = resume ? Math.max(1, newest) : newest + 1;
+  return join(runsFolder, number === 1 ? stem : `${stem}-${number}`);
+}
+
+async function list(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    if (code === "ENOENT") return [];
+    throw new CheckpointError(
+      "READ_FAILED",
+      `${folder} cannot be read (${code}); choose a folder with --out`,
+      { cause },
+    );
+  }
+}

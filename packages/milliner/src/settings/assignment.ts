@@ -1,0 +1,74 @@
+import { ConfigError } from "@milliner/core";
+import { parse } from "yaml";
+import { suggestion } from "./nearest.ts";
+import { settingKeys, settingSpecs, type Settings } from "./settings.ts";
+
+/** A value that somebody gave to a key, and where: `run.yaml line 7` or `--set`. */
+export interface Assignment {
+  readonly key: string;
+  readonly value: unknown;
+  readonly origin: string;
+}
+
+/**
+ * Settings with some values replaced; later assignments win.
+ * @param owner - what messages call the thing that has the keys: a preset's name
+ * @throws ConfigError (`UNKNOWN_KEY`, `BAD_VALUE`)
+ */
+export function assign(base: Settings, assignments: readonly Assignment[], owner: string): Settings {
+  const values: Record<string, unknown> = { ...base };
+  for (const assignment of assignments) {
+    const key = keyOf(assignment, owner);
+    values[key] = checked(key, assignment);
+  }
+  return values as unknown as Settings;
+}
+
+function keyOf({ key, origin }: Assignment, owner: string): keyof Settings {
+  const known = settingKeys.find((name) => name === key);
+  if (known !== undefined) return known;
+  if (key === "smax") return "sMax"; // as papers and shells write it
+  throw new ConfigError(
+    "UNKNOWN_KEY",
+    `${origin}: ${owner} has no key "${key}"${suggestion(key, settingKeys)}`,
+  );
+}
+
+function checked(key: keyof Settings, { value, origin }: Assignment): unknown {
+  const { schema, expects } = settingSpecs[key];
+  const wanted = key === "controls" ? asList(value) : value;
+  const result = schema.safeParse(wanted);
+  if (result.success) return result.data;
+  throw new ConfigError(
+    "BAD_VALUE",
+    `${origin}: ${key} must be ${expects}, not ${JSON.stringify(value) ?? String(value)}`,
+  );
+}
+
+/** `none` and null are the empty list; `a,b` and a single name are lists too. */
+function asList(value: unknown): unknown {
+  if (value === null || value === "none" || value === "") return [];
+  return typeof value === "string" ? value.split(",").map((name) => name.trim()) : value;
+}
+
+/**
+ * `key=value` as given to `--set`; the value is read as YAML, so 0.05 is a number and null is null.
+ * @throws ConfigError (`BAD_ASSIGNMENT`)
+ */
+export function parseAssignment(text: string): Assignment {
+  const equals = text.indexOf("=");
+  if (equals < 1) {
+    throw new ConfigError(
+      "BAD_ASSIGNMENT",
+      `--set takes key=value, for example --set epochs=5, not "${text}"`,
+    );
+  }
+  const raw = text.slice(equals + 1);
+  let value: unknown = raw;
+  try {
+    value = parse(raw);
+  } catch {
+    // Not YAML: a plain text, which the key's own check judges.
+  }
+  return { key: text.slice(0, equals).trim(), value, origin: "--set" };
+}

@@ -1,0 +1,182 @@
+import { readFile, stat } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import { ConfigError } from "@milliner/core";
+import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node, type Pair } from "yaml";
+import { presetNamed } from "../presets/index.ts";
+import { assign, type Assignment } from "./assignment.ts";
+import { suggestion } from "./nearest.ts";
+import { settingKeys, type ScenarioKind, type Settings } from "./settings.ts";
+
+/** What is to be trained: a preset or a file, with every value filled in. */
+export interface Experiment {
+  /** Names run folders. */
+  readonly name: string;
+  readonly settings: Settings;
+}
+
+// A page of settings. What is larger is something else.
+const largestBytes = 2 ** 20;
+
+/** Keys of a `scenario:` block, and the settings that they are. */
+const scenarioKeys: Readonly<Record<string, keyof Settings>> = {
+  kind: "scenario",
+  dataset: "dataset",
+  data: "data",
+  tasks: "tasks",
+  validation: "validation",
+};
+
+/** A key and its value with the line that it stands on. */
+interface Entry {
+  readonly key: string;
+  readonly value: unknown;
+  readonly node: unknown;
+  readonly origin: string;
+}
+
+/**
+ * Reads a YAML file of settings: `preset: NAME` and what differs from it, or `scenario: {kind: split | permuted, ...}`, whose
+ * other keys then come from the preset of that kind. `data` is relative to the file. `name` names the run folders; default
+ * the file's name. A run's `run.yaml` is such a file; what it notes about its run, under `run`, is passed over.
+ *
+ * @throws ConfigError that names the file and the line: `FILE_MISSING`, `READ_FAILED`, `TOO_LARGE`, `BAD_YAML`,
+ *   `UNKNOWN_KEY`, `UNKNOWN_PRESET`, `BAD_VALUE`
+ */
+export async function readExperimentFile(path: string): Promise<Experiment> {
+  const { entries } = parseSettingsFile(await readSettingsFile(path), path);
+  return experimentOf(entries, path);
+}
+
+/** @throws ConfigError (`FILE_MISSING`, `READ_FAILED`, `TOO_LARGE`) */
+export async function readSettingsFile(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > largestBytes) {
+      throw new ConfigError(
+        "TOO_LARGE",
+        `${path} has ${size} bytes; a file of settings has at most ${largestBytes}`,
+      );
+    }
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    throw code === "ENOENT"
+      ? new ConfigError("FILE_MISSING", `there is no file ${path}; give a preset or a file of settings`, {
+          cause,
+        })
+      : new ConfigError(
+          "READ_FAILED",
+          `${path} cannot be read (${code}); check that it is a file and that you may read it`,
+          {
+            cause,
+          },
+        );
+  }
+}
+
+/** The entries of the file's map, without those that belong to its run, and the whole as plain values. */
+export function parseSettingsFile(
+  text: string,
+  path: string,
+): { readonly entries: readonly Entry[]; readonly whole: unknown } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const line = lines.linePos(error.pos[0]).line;
+    throw new ConfigError(
+      "BAD_YAML",
+      `${path} line ${line} is not YAML: ${error.message.split(" at line")[0]}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const root = document.contents;
+  if (!isMap(root)) {
+    throw new ConfigError(
+      "BAD_YAML",
+      `${path} is not a map of keys to values; begin with a line such as "preset: split-mnist"`,
+    );
+  }
+  return { entries: entriesOf(root.items, document, lines, path), whole: document.toJS() };
+}
+
+function entriesOf(
+  pairs: readonly Pair[],
+  document: Document,
+  lines: LineCounter,
+  path: string,
+): readonly Entry[] {
+  return pairs.flatMap((pair): Entry[] => {
+    const { key, value } = pair as Pair<Node, Node | null>;
+    const name = String(isScalar(key) ? key.value : key);
+    const origin = `${path} line ${lines.linePos(key.range?.[0] ?? 0).line}`;
+    if (name === "scenario" && isMap(value)) {
+      return entriesOf(value.items, document, lines, path).map((inner) => {
+        const setting = Object.hasOwn(scenarioKeys, inner.key) ? scenarioKeys[inner.key] : undefined;
+        if (setting !== undefined) return { ...inner, key: setting };
+        const known = suggestion(inner.key, Object.keys(scenarioKeys));
+        throw new ConfigError("UNKNOWN_KEY", `${inner.origin}: scenario has no key "${inner.key}"${known}`);
+      });
+    }
+    return [{ key: name, value: value?.toJS(document) ?? null, node: value, origin }];
+  });
+}
+
+function experimentOf(entries: readonly Entry[], path: string): Experiment {
+  const own = new Set(["preset", "name", "run"]);
+  const find = (key: string): Entry | undefined => entries.find((entry) => entry.key === key);
+  const preset = find("preset");
+  const scenario = find("scenario");
+  if (preset === undefined && scenario === undefined) {
+    throw new ConfigError(
+      "MISSING_KEY",
+      `${path} says neither what preset it changes nor what scenario it is; add a line such as "preset: split-mnist"`,
+    );
+  }
+  const base =
+    preset === undefined
+      ? { ...presetNamed(presetOfKind(scenario!)), dataset: null, tasks: null }
+      : presetNamed(String(preset.value), preset.origin);
+  const assignments = entries.filter(({ key }) => !own.has(key)).map((entry) => relativeTo(path, entry));
+  const fileName = basename(path).replace(/\.ya?ml$/i, "");
+  const owner = preset === undefined ? "a file of settings" : String(preset.value);
+  checkOwnKeys(assignments, owner);
+  return { name: nameOf(find("name"), fileName), settings: assign(base, assignments, owner) };
+}
+
+// `preset` is a key of files too: somebody who writes "presett" should hear of it.
+function checkOwnKeys(assignments: readonly Assignment[], owner: string): void {
+  const known: readonly string[] = [...settingKeys, "smax", "preset", "name"];
+  for (const { key, origin } of assignments) {
+    if (known.includes(key)) continue;
+    throw new ConfigError("UNKNOWN_KEY", `${origin}: ${owner} has no key "${key}"${suggestion(key, known)}`);
+  }
+}
+
+function presetOfKind({ value, origin }: Entry): string {
+  const byKind: Readonly<Record<ScenarioKind, string>> = { split: "split-mnist", permuted: "permuted-mnist" };
+  if (value === "split" || value === "permuted") return byKind[value];
+  throw new ConfigError(
+    "BAD_VALUE",
+    `${origin}: scenario must be one of split, permuted, not ${JSON.stringify(value)}`,
+  );
+}
+
+function nameOf(entry: Entry | undefined, fileName: string): string {
+  if (entry === undefined) return fileName;
+  if (typeof entry.value === "string" && /^[\w.-]+$/.test(entry.value) && !/^\.+$/.test(entry.value))
+    return entry.value;
+  throw new ConfigError(
+    "BAD_VALUE",
+    `${entry.origin}: name must have letters, digits, "_", "-" and "." only, not ${JSON.stringify(entry.value)}`,
+  );
+}
+
+function relativeTo(path: string, entry: Entry): Assignment {
+  const { key, value, origin } = entry;
+  const isPath = key === "data" && typeof value === "string" && value !== "";
+  return { key, value: isPath ? resolve(dirname(path), value) : value, origin };
+}

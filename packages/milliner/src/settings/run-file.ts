@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import { CheckpointError, type Backend } from "@milliner/core";
+import { StoredJson } from "@milliner/continual";
+import { stringify } from "yaml";
+import {
+  parseSettingsFile,
+  readExperimentFile,
+  readSettingsFile,
+  type Experiment,
+} from "./experiment-file.ts";
+import { settingKeys, type Settings } from "./settings.ts";
+
+/** Where a run's images come from. Those in memory cannot be read again by another process. */
+export type DataSource = "published" | "folder" | "memory";
+
+/** What `run.yaml` notes beside the settings: with what they were run. */
+export interface RunNotes {
+  readonly learner: string;
+  /** Kind and name of the data set; its folder is the setting `data`. */
+  readonly source: DataSource;
+  readonly dataset: string;
+  readonly device: Backend["name"];
+  /** Instruction set of the kernels; null for the reference. */
+  readonly isa: string | null;
+  readonly threads: number;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** A run folder's `run.yaml`: enough to run it again. */
+export interface RunFile extends Experiment {
+  readonly notes: RunNotes;
+}
+
+const format = "milliner-run";
+const version = 1;
+
+export function runFilePath(run: string): string {
+  return join(run, "run.yaml");
+}
+
+/** Settings as YAML, one key a line, in the order of `settingKeys`. */
+export function settingsYaml(settings: Settings): string {
+  return stringify(Object.fromEntries(settingKeys.map((key) => [key, settings[key]])), {
+    flowCollectionPadding: false,
+  });
+}
+
+/** The text of `run.yaml`. */
+export function runFileText({ name, settings, notes }: RunFile): string {
+  return [
+    "# What was run. `milliner train run.yaml` runs it again.\n",
+    stringify({ name }),
+    settingsYaml(settings),
+    stringify({ run: { format, version, ...notes } }),
+  ].join("");
+}
+
+/**
+ * Reads a run's `run.yaml`.
+ * @throws CheckpointError (`NOT_A_RUN`, `BAD_VALUE`) when it is not that; ConfigError as `readExperimentFile`
+ */
+export async function readRunFile(run: string): Promise<RunFile> {
+  const path = runFilePath(run);
+  const { whole } = parseSettingsFile(await readRunText(run, path), path);
+  const file = new StoredJson(whole, path);
+  if (!file.keys.includes("run")) {
+    throw new CheckpointError("NOT_A_RUN", `${path} does not say how it was run; give the folder of a run`);
+  }
+  const notes = file.object("run");
+  if (notes.string("format") !== format || notes.whole("version") !== version) {
+    throw new CheckpointError(
+      "BAD_VALUE",
+      `${path} is not of version ${version} of ${format}; was it written by another milliner?`,
+    );
+  }
+  const experiment = await readExperimentFile(path);
+  const versions = notes.object("versions");
+  return {
+    ...experiment,
+    notes: {
+      learner: notes.string("learner"),
+      source: oneOf(notes, "source", ["published", "folder", "memory"], path),
+      dataset: notes.string("dataset"),
+      device: oneOf(notes, "device", ["cpu", "reference"], path),
+      isa: notes.nullable("isa", (key) => notes.string(key)),
+      threads: notes.whole("threads"),
+      versions: Object.fromEntries(versions.keys.map((key) => [key, versions.string(key)])),
+    },
+  };
+}
+
+async function readRunText(run: string, path: string): Promise<string> {
+  try {
+    return await readSettingsFile(path);
+  } catch (cause) {
+    const isMissing = cause instanceof Error && "code" in cause && cause.code === "FILE_MISSING";
+    throw isMissing
+      ? new CheckpointError("NOT_A_RUN", `${run} is not the folder of a run: it has no run.yaml`, { cause })
+      : cause;
+  }
+}
+
+function oneOf<T extends string>(notes: StoredJson, key: string, values: readonly T[], path: string): T {
+  const value = notes.string(key);
+  const known = values.find((one) => one === value);
+  if (known !== undefined) return known;
+  throw new CheckpointError("BAD_VALUE", `${path}: ${key} is one of ${values.join(", ")}, not "${value}"`);
+}

@@ -1,0 +1,111 @@
+import {
+  annealings,
+  compensations,
+  protections,
+  type Annealing,
+  type Compensation,
+  type Protection,
+} from "@milliner/hat";
+import { z } from "zod";
+
+/** How a data set becomes a sequence of tasks. */
+export type ScenarioKind = "split" | "permuted";
+
+/** The published data sets that the command knows by name. */
+export type DatasetName = "mnist" | "fashion-mnist";
+
+/** The methods to compare with. */
+export type ControlName = "random-body" | "sgd-frozen" | "sgd" | "joint";
+
+/** Everything that decides what a run computes, and so its bits. Every preset has a value for every key. */
+export interface Settings {
+  readonly scenario: ScenarioKind;
+  /** The published data set to get where no folder is given. */
+  readonly dataset: DatasetName | null;
+  /** Folder of IDX files to read in place of the published data set. */
+  readonly data: string | null;
+  /** Every random number derives from it. */
+  readonly seed: number;
+  /** Number of tasks; null: what the scenario makes of the classes. */
+  readonly tasks: number | null;
+  /** Share of a task's training images that validate, 0..1. */
+  readonly validation: number;
+  /** Hidden layers of the body, and the units of each. */
+  readonly layers: number;
+  readonly width: number;
+  /** Probability that dropout zeroes a pixel, and a hidden unit. */
+  readonly inputDropout: number;
+  readonly dropout: number;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly lr: number;
+  /** After `patience` epochs without a better validation loss, lr is divided by `lrFactor`; below `lrMin` a task ends. */
+  readonly patience: number;
+  readonly lrFactor: number;
+  readonly lrMin: number;
+  /** HAT: largest slope of the gates, and weight of the sparsity that leaves room for later tasks. */
+  readonly sMax: number;
+  readonly c: number;
+  readonly protection: Protection;
+  readonly compensation: Compensation;
+  readonly annealing: Annealing;
+  readonly controls: readonly ControlName[];
+}
+
+/** What a value of one key may be: checked by the schema, told to people by the words. */
+interface SettingSpec {
+  readonly schema: z.ZodType;
+  readonly expects: string;
+}
+
+const controlNames = ["random-body", "sgd-frozen", "sgd", "joint"] as const;
+const datasetNames = ["mnist", "fashion-mnist"] as const;
+
+function whole(least: number, most: number = Number.MAX_SAFE_INTEGER): SettingSpec {
+  const range = most === Number.MAX_SAFE_INTEGER ? `from ${least} up` : `from ${least} to ${most}`;
+  return { schema: z.number().int().min(least).max(most), expects: `a whole number ${range}` };
+}
+
+function oneOf(values: readonly [string, ...string[]]): SettingSpec {
+  return { schema: z.enum(values), expects: `one of ${values.join(", ")}` };
+}
+
+function orNull({ schema, expects }: SettingSpec): SettingSpec {
+  return { schema: schema.nullable(), expects: `${expects}, or null` };
+}
+
+const positive: SettingSpec = { schema: z.number().positive(), expects: "a number above 0" };
+const fromZero: SettingSpec = { schema: z.number().min(0), expects: "a number from 0 up" };
+const share: SettingSpec = { schema: z.number().min(0).lt(1), expects: "a number from 0 up to, but not, 1" };
+
+/** The specification of every key, in the order in which they are printed. */
+export const settingSpecs: Readonly<Record<keyof Settings, SettingSpec>> = {
+  scenario: oneOf(["split", "permuted"]),
+  dataset: orNull(oneOf([...datasetNames])),
+  data: orNull({ schema: z.string().min(1), expects: "a folder" }),
+  seed: whole(0),
+  tasks: orNull(whole(1, 1000)),
+  validation: share,
+  layers: whole(1, 100),
+  width: whole(1, 65_536),
+  inputDropout: share,
+  dropout: share,
+  epochs: whole(1, 1_000_000),
+  batchSize: whole(1, 1_000_000),
+  lr: positive,
+  patience: whole(1),
+  lrFactor: { schema: z.number().gt(1), expects: "a number above 1" },
+  lrMin: fromZero,
+  sMax: positive,
+  c: fromZero,
+  protection: oneOf([...protections] as [string, ...string[]]),
+  compensation: oneOf([...compensations] as [string, ...string[]]),
+  annealing: oneOf([...annealings] as [string, ...string[]]),
+  controls: {
+    schema: z.array(z.enum(controlNames)).refine((names) => new Set(names).size === names.length),
+    expects: `a list of different names out of ${controlNames.join(", ")}, or none`,
+  },
+};
+
+/** All keys, in the order in which they are printed. */
+export const settingKeys: readonly (keyof Settings)[] = Object.keys(settingSpecs) as (keyof Settings)[];

@@ -1,0 +1,231 @@
+import { renameSync, existsSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { CheckpointError, ConfigError, type DeviceName } from "@milliner/core";
+import { run, type RunEvent, type RunResult, type Verification } from "@milliner/continual";
+import type { Dataset } from "@milliner/data";
+import { loadData, loadDataAgain, type DataOptions } from "./data-source.ts";
+import { openDevice, type Device } from "./device.ts";
+import { makeControl, makeHat, makeScenario } from "./model.ts";
+import { presetNamed } from "./presets/index.ts";
+import { defaultRunFolder } from "./run-place.ts";
+import { assign } from "./settings/assignment.ts";
+import type { Experiment } from "./settings/experiment-file.ts";
+import { readRunFile, runFilePath, runFileText, type RunFile } from "./settings/run-file.ts";
+import type { Settings } from "./settings/settings.ts";
+import { verifyInFreshProcess } from "./fresh-process.ts";
+import { versions } from "./versions.ts";
+
+/** What is trained, where, and who listens. */
+export interface TrainOptions extends Omit<DataOptions, "signal"> {
+  /** Name of a preset, or an experiment with all its settings. Default `split-mnist`. */
+  readonly experiment?: string | Experiment;
+  /** What differs from it. */
+  readonly settings?: Partial<Settings>;
+  /** Images in memory, in place of a folder or the published data set. */
+  readonly dataset?: Dataset;
+  /** The run's folder. Default: a free one in `runs/`. */
+  readonly out?: string;
+  /** Go on with the run that the folder holds, or with the newest in `runs/`. */
+  readonly resume?: boolean;
+  readonly device?: DeviceName;
+  /** Default: all processors that this process may use. */
+  readonly threads?: number;
+  /** Whether the old logits are checked once more in a fresh process at the end; data in memory cannot be. Default true. */
+  readonly verify?: boolean;
+  /** Abort it to stop; the run can be resumed then. */
+  readonly signal?: AbortSignal;
+  /** Is told where the run goes, before it begins. */
+  readonly onStart?: (start: TrainStart) => void;
+  readonly onEvent?: (event: RunEvent) => void;
+  readonly onWarning?: (message: string) => void;
+}
+
+/** A run that is about to begin. */
+export interface TrainStart {
+  readonly name: string;
+  readonly folder: string;
+  readonly settings: Settings;
+  readonly device: Device;
+  readonly learners: readonly string[];
+  readonly tasks: number;
+}
+
+/** A run that has ended. */
+export interface Trained {
+  readonly name: string;
+  /** The run's folder. */
+  readonly folder: string;
+  readonly settings: Settings;
+  readonly device: Device;
+  readonly result: RunResult;
+}
+
+/**
+ * Trains HAT, then its controls, on the tasks of an experiment, into a run folder that can be resumed, exported and reported.
+ *
+ * @throws ConfigError, DataError, NativeError or CheckpointError before anything has been trained; NumericError when a loss
+ *   is not finite; the signal's reason when it was aborted
+ */
+export async function train(options: TrainOptions = {}): Promise<Trained> {
+  const warn = options.onWarning ?? ((message) => process.emitWarning(message));
+  const asked = experimentOf(options);
+  const folder = resolve(
+    options.out ?? (await defaultRunFolder(asked.name, asked.settings.seed, options.resume ?? false)),
+  );
+  const before =
+    options.resume === true && existsSync(runFilePath(folder)) ? await readRunFile(folder) : null;
+  const { name, settings } = before === null ? asked : continued(before, asked, options, folder);
+  const device = openDevice(
+    { device: options.device ?? before?.notes.device, threads: options.threads },
+    warn,
+  );
+  if (before !== null && before.notes.device !== device.backend.name) {
+    throw new ConfigError(
+      "OTHER_DEVICE",
+      `${folder} was begun on ${before.notes.device}, whose bits ${device.backend.name} does not promise; resume it there`,
+    );
+  }
+
+  const dataset = await imagesOf(settings, before, options);
+  const scenario = makeScenario(settings, dataset);
+  const makeLearner = (): ReturnType<typeof makeHat> => makeHat(settings, scenario, device.backend);
+  const learner = makeLearner();
+  const controls = settings.controls.map((control) =>
+    makeControl(control, settings, scenario, device.backend),
+  );
+  const notes = before?.notes ?? notesOf(settings, dataset, device, options);
+  const file = new RunFileOnce({ name, settings, notes }, folder);
+  const canVerify = options.verify !== false && (notes.source !== "memory" || settings.data !== null);
+  options.onStart?.({
+    name,
+    folder,
+    settings,
+    device,
+    learners: [learner, ...controls].map((each) => each.name),
+    tasks: scenario.tasks.length,
+  });
+  try {
+    const result = await run(scenario, learner, {
+      seed: settings.seed,
+      backend: device.backend,
+      controls,
+      folder,
+      resume: options.resume ?? false,
+      makeLearner,
+      ...(canVerify ? { verifier: freshVerifier(device, options.signal) } : {}),
+      events: (event) => {
+        file.write();
+        options.onEvent?.(event);
+      },
+      signal: options.signal === undefined ? file.signal : AbortSignal.any([options.signal, file.signal]),
+    });
+    file.write();
+    file.signal.throwIfAborted();
+    return { name, folder, settings, device, result };
+  } finally {
+    for (const each of [learner, ...controls]) each.dispose();
+  }
+}
+
+function experimentOf({ experiment = "split-mnist", settings = {} }: TrainOptions): Experiment {
+  const base =
+    typeof experiment === "string" ? { name: experiment, settings: presetNamed(experiment) } : experiment;
+  const changes = Object.entries(settings).map(([key, value]) => ({ key, value, origin: "settings" }));
+  return { name: base.name, settings: assign(base.settings, changes, base.name) };
+}
+
+/** The settings of a run that is resumed are its own; only its images may lie elsewhere by now. */
+function continued(before: RunFile, asked: Experiment, options: TrainOptions, folder: string): Experiment {
+  const seed = options.settings?.seed;
+  if (options.experiment !== undefined && before.name !== asked.name) {
+    throw new ConfigError(
+      "OTHER_RUN",
+      `${folder} is a run of ${before.name}, not of ${asked.name}; resume that, or choose another folder`,
+    );
+  }
+  if (seed !== undefined && before.settings.seed !== seed) {
+    throw new ConfigError(
+      "OTHER_RUN",
+      `${folder} was begun with seed ${before.settings.seed}, not ${seed}; resume that, or choose another folder`,
+    );
+  }
+  const data = options.settings?.data;
+  for (const key of Object.keys(options.settings ?? {}) as (keyof Settings)[]) {
+    if (key === "data" || JSON.stringify(options.settings![key]) === JSON.stringify(before.settings[key]))
+      continue;
+    throw new ConfigError(
+      "OTHER_RUN",
+      `${folder} was begun with ${key} ${JSON.stringify(before.settings[key])}, and a run keeps its settings; leave ${key} out`,
+    );
+  }
+  return { name: before.name, settings: data === undefined ? before.settings : { ...before.settings, data } };
+}
+
+async function imagesOf(settings: Settings, before: RunFile | null, options: TrainOptions): Promise<Dataset> {
+  if (options.dataset !== undefined) return options.dataset;
+  return before === null
+    ? await loadData(settings, options)
+    : await loadDataAgain(settings, before.notes, options);
+}
+
+function notesOf(
+  settings: Settings,
+  dataset: Dataset,
+  device: Device,
+  options: TrainOptions,
+): RunFile["notes"] {
+  return {
+    learner: "hat",
+    source: options.dataset !== undefined ? "memory" : settings.data === null ? "published" : "folder",
+    dataset: dataset.name,
+    device: device.backend.name,
+    isa: device.isa,
+    threads: device.threads,
+    versions: versions(),
+  };
+}
+
+function freshVerifier(device: Device, signal: AbortSignal | undefined) {
+  return (folder: string): Promise<Verification> => verifyInFreshProcess(folder, device, signal);
+}
+
+/**
+ * Writes `run.yaml` at a run's first event: by then the runner owns the folder, and before it another run may. A run that is
+ * resumed keeps what it has. Listeners must not throw, so a failure stops the run through a signal.
+ */
+class RunFileOnce {
+  readonly #controller = new AbortController();
+  readonly #file: RunFile;
+  readonly #path: string;
+  #isDone = false;
+
+  constructor(file: RunFile, folder: string) {
+    this.#file = file;
+    this.#path = runFilePath(folder);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  write(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    try {
+      if (existsSync(this.#path)) return;
+      writeFileSync(`${this.#path}.part`, runFileText(this.#file));
+      renameSync(`${this.#path}.part`, this.#path);
+    } catch (cause) {
+      const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+      this.#controller.abort(
+        new CheckpointError(
+          "WRITE_FAILED",
+          `${this.#path} cannot be written (${code}); free some space, or choose another folder`,
+          {
+            cause,
+          },
+        ),
+      );
+    }
+  }
+}
