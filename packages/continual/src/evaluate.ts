@@ -1,6 +1,6 @@
 import { ConfigError, NumericError, type Backend, type Tensor } from "@milliner/core";
 import { crossEntropy } from "@milliner/core/operations";
-import { forEachBatch } from "./fit.ts";
+import { forEachBatch } from "./batches.ts";
 import type { Split } from "./task.ts";
 
 /** How well logits fit the labels of a split. */
@@ -32,14 +32,14 @@ export function argmax(values: ArrayLike<number>): number {
 export function evaluate(
   split: Split,
   backend: Backend,
-  logits: (images: Tensor) => Tensor,
+  logits: (images: Tensor, labels: Int32Array) => Tensor,
   observe?: (logits: Float32Array) => void,
 ): Evaluation {
   if (split.size === 0) throw new ConfigError("EMPTY_SPLIT", "there is no image to evaluate on");
   let loss = 0;
   let right = 0;
   forEachBatch(split, evaluationBatch, backend, (images, labels, first) => {
-    const y = logits(images);
+    const y = logits(images, labels);
     const classes = y.data.length / labels.length;
     const wrong = y.data.findIndex((value) => !Number.isFinite(value));
     if (wrong >= 0) {

@@ -1,8 +1,16 @@
 /**
  * Everything that happens in a run, as one stream of JSON lines. Progress bars, `--json`, the report and resuming read it.
- * `time` is seconds since the run started, on a monotonic clock.
+ *
+ * `step` counts the events of a run, 0 up, over interruptions; `progress` events are for the eye, are not written to
+ * `events.jsonl` and bear the step of the event that comes next. `time` is the seconds that the run has been at work, on a
+ * monotonic clock. `learner` says who is running: the method first, then one control after the other, each with a
+ * `run-started` and a `run-ended` of its own.
  */
-export type RunEvent = { readonly step: number; readonly time: number } & RunEventBody;
+export type RunEvent = {
+  readonly step: number;
+  readonly time: number;
+  readonly learner: string;
+} & RunEventBody;
 
 /** The kinds of events and what each carries. */
 export type RunEventBody =

@@ -1,6 +1,16 @@
-import { ConfigError, NumericError, Stream, Tensor, tidy, type Backend } from "@milliner/core";
+import {
+  CheckpointError,
+  ConfigError,
+  NumericError,
+  Stream,
+  tidy,
+  type Backend,
+  type Tensor,
+} from "@milliner/core";
+import { readBatch } from "./batches.ts";
 import type { CheckpointReader, CheckpointWriter, RunContext } from "./learner.ts";
-import type { Split, Task } from "./task.ts";
+import { StoredJson } from "./stored-json.ts";
+import type { Task } from "./task.ts";
 
 /**
  * The published schedule: SGD with a patience. After `lrPatience` epochs without a better validation loss the learning rate
@@ -84,60 +94,46 @@ export function saveFit(state: FitState | null, into: CheckpointWriter): void {
   for (const [name, values] of best ?? []) into.array(`fit/best/${name}`, [values.length], values);
 }
 
-/** Reads what `saveFit` wrote. */
+/**
+ * Reads what `saveFit` wrote.
+ * @throws CheckpointError when it is not that
+ */
 export function loadFit(from: CheckpointReader): FitState | null {
-  const saved = from.json("fit") as
-    | (Omit<FitState, "best" | "bestLoss"> & { bestLoss: number | null; best: string[] | null })
-    | null;
-  if (saved === null) return null;
-  const best =
-    saved.best === null
-      ? null
-      : new Map(saved.best.map((name) => [name, Float32Array.from(from.array(`fit/best/${name}`).data)]));
-  return { ...saved, bestLoss: saved.bestLoss ?? Infinity, best };
+  const value = from.json("fit");
+  if (value === null) return null;
+  const saved = new StoredJson(value, `"fit" of the checkpoint`);
+  const names = saved.nullable("best", () => saved.list("best", (entry) => entry.string("value")));
+  return {
+    task: saved.whole("task"),
+    epoch: saved.whole("epoch"),
+    step: saved.whole("step"),
+    lr: saved.number("lr"),
+    patience: saved.number("patience"),
+    bestLoss: saved.nullable("bestLoss", (key) => saved.number(key)) ?? Infinity,
+    best: names === null ? null : new Map(names.map((name) => [name, bestValues(name, from)])),
+  };
+}
+
+function bestValues(name: string, from: CheckpointReader): Float32Array {
+  const { data } = from.array(`fit/best/${name}`);
+  if (!(data instanceof Float32Array)) {
+    throw new CheckpointError("DOES_NOT_FIT", `"fit/best/${name}" of the checkpoint is not float32`);
+  }
+  return data;
 }
 
 function checkSchedule(schedule: Schedule): void {
-  const { epochs, batchSize, lr, lrFactor } = schedule;
-  for (const [name, value] of [
-    ["epochs", epochs],
-    ["batchSize", batchSize],
-  ] as const) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new ConfigError("BAD_VALUE", `${name} must be a whole number from 1 up, not ${value}`);
+  for (const name of ["epochs", "batchSize", "lrPatience"] as const) {
+    if (!Number.isSafeInteger(schedule[name]) || schedule[name] < 1) {
+      throw new ConfigError("BAD_VALUE", `${name} must be a whole number from 1 up, not ${schedule[name]}`);
     }
   }
-  if (!(lr > 0 && lrFactor > 1))
-    throw new ConfigError("BAD_VALUE", `lr must be above 0 and lrFactor above 1, not ${lr} and ${lrFactor}`);
-}
-
-function readBatch(
-  split: Split,
-  indices: Uint32Array,
-  backend: Backend,
-): { images: Tensor; labels: Int32Array } {
-  const images = new Tensor([indices.length, ...split.shape], { backend });
-  split.read(indices, images.data);
-  return { images, labels: Int32Array.from(indices, (index) => split.labels[index]!) };
-}
-
-/** Calls `visit` with the split in order, `batchSize` images at a time, inside a `tidy`. */
-export function forEachBatch(
-  split: Split,
-  batchSize: number,
-  backend: Backend,
-  visit: (images: Tensor, labels: Int32Array, first: number) => void,
-): void {
-  for (let first = 0; first < split.size; first += batchSize) {
-    const count = Math.min(batchSize, split.size - first);
-    tidy(() => {
-      const { images, labels } = readBatch(
-        split,
-        Uint32Array.from({ length: count }, (_, i) => first + i),
-        backend,
-      );
-      visit(images, labels, first);
-    });
+  const { lr, lrFactor, lrMin } = schedule;
+  if (!(lr > 0 && Number.isFinite(lr) && lrFactor > 1 && lrMin >= 0)) {
+    throw new ConfigError(
+      "BAD_VALUE",
+      `lr must be above 0, lrFactor above 1 and lrMin not negative; got ${lr}, ${lrFactor} and ${lrMin}`,
+    );
   }
 }
 
@@ -147,7 +143,8 @@ export function forEachBatch(
  *
  * @param state - from `startFit`, or from a checkpoint that was written at the end of an epoch; changed as it goes
  * @returns the number of epochs
- * @throws NumericError when the loss becomes NaN or infinite
+ * @throws NumericError (`NON_FINITE_LOSS`) when a loss becomes NaN or infinite
+ * @throws ConfigError (`BAD_VALUE`, `EMPTY_SPLIT`) for a schedule that makes no sense, or a task without images
  */
 export async function fit(
   task: Task,
@@ -159,9 +156,18 @@ export async function fit(
 ): Promise<number> {
   checkSchedule(schedule);
   const { train } = task;
+  if (train.size === 0) {
+    throw new ConfigError("EMPTY_SPLIT", `task ${task.id} ("${task.name}") has no training images`);
+  }
+  const { epochs } = schedule;
   const batches = Math.ceil(train.size / schedule.batchSize);
   const shuffle = new Stream(run.seed, `shuffle/${task.id}`);
-  while (state.epoch < schedule.epochs && state.lr >= schedule.lrMin) {
+  const refuse = (loss: number, where: string): never => {
+    const place = `task ${task.id} ("${task.name}"), epoch ${state.epoch + 1}, ${where}`;
+    throw new NumericError("NON_FINITE_LOSS", `the loss became ${loss} in ${place}; try a smaller lr`);
+  };
+  if (state.epoch === 0) run.events({ type: "task-started", task: task.id, name: task.name, epochs });
+  while (state.epoch < epochs && state.lr >= schedule.lrMin) {
     const order = shuffle.permutation(train.size, state.epoch);
     let total = 0;
     for (let batch = 0; batch < batches; batch++) {
@@ -178,12 +184,7 @@ export async function fit(
           lr: state.lr,
         }),
       );
-      if (!Number.isFinite(loss)) {
-        throw new NumericError(
-          "NON_FINITE_LOSS",
-          `the loss became ${loss} in task ${task.id} ("${task.name}"), epoch ${state.epoch + 1}, batch ${batch + 1}; try a smaller lr`,
-        );
-      }
+      if (!Number.isFinite(loss)) refuse(loss, `batch ${batch + 1} of ${batches}`);
       total += loss;
       state.step += 1;
       if (batch % 16 === 0) {
@@ -191,18 +192,19 @@ export async function fit(
           type: "progress",
           task: task.id,
           epoch: state.epoch,
-          epochs: schedule.epochs,
+          epochs,
           fraction: batch / batches,
         });
       }
       await run.pause();
     }
     const { loss, accuracy } = tidy(() => trainable.validate());
+    if (!Number.isFinite(loss)) refuse(loss, "validation");
     run.events({
       type: "epoch-ended",
       task: task.id,
       epoch: state.epoch,
-      epochs: schedule.epochs,
+      epochs,
       lr: state.lr,
       trainLoss: total / batches,
       validationLoss: loss,

@@ -1,8 +1,8 @@
 export { argmax, evaluate, type Evaluation } from "./evaluate.ts";
+export { forEachBatch } from "./batches.ts";
 export type { EventSink, LayerCapacity, RunEvent, RunEventBody, SpaceMask } from "./events.ts";
 export {
   fit,
-  forEachBatch,
   loadFit,
   publishedSchedule,
   saveFit,
@@ -20,5 +20,37 @@ export type {
   StoredArray,
   TaskRecord,
 } from "./learner.ts";
+export {
+  averageAccuracy,
+  backwardTransfer,
+  forgetting,
+  forgettingRatio,
+  forwardTransfer,
+  meanForgettingRatios,
+  randomAccuracy,
+  type AccuracyMatrix,
+} from "./metrics.ts";
 export { MultiHead, type MultiHeadOptions } from "./multi-head.ts";
+export { MultiHeadTraining, type MultiHeadTrainingOptions } from "./multi-head-training.ts";
+export { hashParameters } from "./parameters-hash.ts";
+export { permutedScenario, type PermutedScenarioOptions } from "./permuted-scenario.ts";
+export type { LearnerResult, RunResult, TaskResult } from "./result.ts";
+export { run, type RunOptions } from "./run.ts";
+export { CheckpointFolder, eventsFile, resultFile, type CheckpointPlace } from "./run-folder.ts";
+export {
+  readCheckpoint,
+  readerOf,
+  takeSnapshot,
+  type Snapshot,
+  type StoredCheckpoint,
+  type StoredTensor,
+} from "./checkpoint.ts";
+export { parseRecord, type LearnedTask, type RunRecord } from "./run-record.ts";
+export type { EventPosition } from "./event-log.ts";
+export { imageSplit, joinSplits, type ImageSplitOptions } from "./split.ts";
+export { splitScenario, type SplitScenarioOptions } from "./split-scenario.ts";
+export { StoredJson } from "./stored-json.ts";
+export { supervised, type SupervisedOptions } from "./supervised.ts";
 export type { Scenario, Split, Task } from "./task.ts";
+export { publishedValidationShare, splitValidation } from "./validation.ts";
+export { verifyRun, type Verification } from "./verify-run.ts";

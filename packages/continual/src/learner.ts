@@ -52,11 +52,27 @@ export interface Learner {
    * @throws ConfigError (`TASK_LEARNED`) when the task has been learned already
    */
   learn(task: Task, run: RunContext): Promise<TaskRecord>;
-  /** Logits [n, classes of that task] of images [n, height, width, channels], as an ordinary user would compute them. */
+  /**
+   * Logits [n, classes of that task] of images [n, height, width, channels], as an ordinary user would compute them.
+   * @throws ConfigError (`TASK_UNKNOWN`) for a task that has not been learned
+   */
   logits(task: number, images: Tensor): Tensor;
-  /** SHA-256 over all elements that no later task may write, for methods that lock; null for the others. */
-  lockedHash(): string | null;
+  /**
+   * Logits of a task that has not been learned, with what would be its own (its head, its gates) at initialisation. Forward
+   * transfer is measured with it. A method for which this means nothing leaves it out; its FWT is null then.
+   */
+  untrainedLogits?(task: Task, images: Tensor): Tensor;
+  /**
+   * SHA-256 over all elements that the tasks 0..`upTo` have locked, so that learning a task after `upTo` may not change it;
+   * null for methods that lock nothing. Later tasks may lock more: those elements do not belong to it.
+   */
+  lockedHash(upTo: number): string | null;
+  /** Writes everything that learning and `logits` depend on. Changes nothing. */
   save(into: CheckpointWriter): Promise<void>;
+  /**
+   * Becomes what the checkpoint says, whatever it was before.
+   * @throws CheckpointError when it does not fit
+   */
   load(from: CheckpointReader): Promise<void>;
   dispose(): void;
 }

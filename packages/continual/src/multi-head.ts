@@ -15,6 +15,7 @@ import {
   type Block,
   type Initialiser,
   type Network,
+  type Parameters,
   type ParameterSpec,
 } from "@milliner/core";
 import type { CheckpointReader, CheckpointWriter } from "./learner.ts";
@@ -117,6 +118,24 @@ export class MultiHead {
     return classes;
   }
 
+  /**
+   * What a task that has no head yet would begin with: a network and parameters, of which the caller owns the head's. Tasks
+   * and parameters of this object stay as they are.
+   */
+  untrained(
+    task: number,
+    classes: number,
+  ): { readonly network: Network; readonly parameters: Parameters; dispose(): void } {
+    const head = this.#initial(this.head(task, classes));
+    return {
+      network: extend(this.body, headOf(task, classes)),
+      parameters: new Map([...this.#parameters, ...head]),
+      dispose: () => {
+        for (const values of head.values()) values.dispose();
+      },
+    };
+  }
+
   /** Parameters of the body and of one task's head: what training this task may touch. */
   parametersOf(task: number): ReadonlyMap<string, Tensor> {
     return this.#select(this.network(task));
@@ -136,8 +155,9 @@ export class MultiHead {
     return new Map(parameterSpecs(network).map(({ name }) => [name, this.#parameters.get(name)!]));
   }
 
-  /** Writes the heads' sizes as `heads` and every parameter under `parameters/`. */
+  /** Writes the body's structure as `body`, the heads' sizes as `heads` and every parameter under `parameters/`. */
   save(into: CheckpointWriter): void {
+    into.json("body", this.body);
     into.json("heads", [...this.#classes]);
     for (const [name, { shape, data }] of this.#parameters) into.array(`parameters/${name}`, shape, data);
   }
@@ -147,6 +167,12 @@ export class MultiHead {
    * @throws CheckpointError when it was written for another body, or contradicts itself
    */
   load(from: CheckpointReader): void {
+    if (JSON.stringify(from.json("body")) !== JSON.stringify(this.body)) {
+      throw new CheckpointError(
+        "DOES_NOT_FIT",
+        "the checkpoint was written for a network with another body; build the same one",
+      );
+    }
     const heads = parseHeads(from.json("heads"));
     const specs = [
       ...parameterSpecs(this.body),

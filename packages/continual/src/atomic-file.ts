@@ -1,0 +1,69 @@
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { CheckpointError } from "@milliner/core";
+
+/** Ending of files that are not whole yet. Nobody reads them; who owns the run folder removes those of a killed run. */
+export const asideSuffix = ".part";
+
+const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** What to tell when the file system refused to write `path`. */
+export function writeError(path: string, cause: unknown): CheckpointError {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+  return fullDisk.has(code)
+    ? new CheckpointError(
+        "DISK_FULL",
+        `${path} cannot be written, the disk is full (${code}); free some space and resume: what was written before is intact`,
+        { cause },
+      )
+    : new CheckpointError(
+        "WRITE_FAILED",
+        `${path} cannot be written (${code}); check that its folder is there and that you may write to it`,
+        { cause },
+      );
+}
+
+/** Makes a folder and those above it. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw writeError(path, error);
+  }
+}
+
+/**
+ * Writes a file aside, and gives it its name when it is whole and on the disk. Whoever looks, at any moment and after any
+ * crash, sees the old file or the new one. One writer at a time: the run's lock sees to that.
+ *
+ * @throws CheckpointError (`DISK_FULL`, `WRITE_FAILED`); the old file, if there was one, is still there then
+ */
+export async function writeFileAtomically(path: string, content: Uint8Array | string): Promise<void> {
+  const aside = `${path}${asideSuffix}`;
+  try {
+    const file = await open(aside, "w");
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(aside, { force: true }).catch(() => undefined); // the first error is the one to tell
+    throw writeError(path, error);
+  }
+}
+
+// A renamed file survives a power cut only when its folder is on the disk too. Windows cannot open folders and does not
+// need it.
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

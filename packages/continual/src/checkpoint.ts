@@ -1,0 +1,230 @@
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import {
+  CheckpointError,
+  elements,
+  readSafetensors,
+  writeSafetensors,
+  type SafetensorsTensor,
+} from "@milliner/core";
+import { writeFileAtomically } from "./atomic-file.ts";
+import type { CheckpointReader, CheckpointWriter, Learner, StoredArray } from "./learner.ts";
+import { StoredJson } from "./stored-json.ts";
+
+/** An array of a checkpoint. */
+export interface StoredTensor {
+  readonly shape: readonly number[];
+  readonly data: StoredArray;
+}
+
+/** Everything that a learner gave to `save`: copies, which later training does not change. */
+export interface Snapshot {
+  readonly arrays: ReadonlyMap<string, StoredTensor>;
+  readonly values: ReadonlyMap<string, unknown>;
+}
+
+/** A snapshot as it was found in a file, and what the runner noted beside it. */
+export interface StoredCheckpoint {
+  readonly snapshot: Snapshot;
+  readonly record: unknown;
+}
+
+const format = "milliner-checkpoint";
+const version = 1;
+
+// Learners keep names, sizes and counters in JSON and everything large in arrays. What is larger is not ours.
+const largestJsonBytes = 64 * 1024 * 1024;
+
+/** What `learner` saves, as a copy in memory. */
+export async function takeSnapshot(learner: Learner): Promise<Snapshot> {
+  const arrays = new Map<string, StoredTensor>();
+  const values = new Map<string, unknown>();
+  const fresh = (name: string): void => {
+    if (arrays.has(name) || values.has(name)) {
+      throw new CheckpointError("DUPLICATE_NAME", `learner "${learner.name}" saves "${name}" twice`);
+    }
+  };
+  const writer: CheckpointWriter = {
+    array(name, shape, data) {
+      fresh(name);
+      if (elements(shape) !== data.length) {
+        throw new CheckpointError(
+          "BAD_VALUE",
+          `learner "${learner.name}" saves "${name}" with shape [${shape.join(", ")}] but ${data.length} elements`,
+        );
+      }
+      arrays.set(name, { shape: [...shape], data: data.slice() });
+    },
+    json(name, value) {
+      fresh(name);
+      values.set(name, JSON.parse(exactJson(value, `"${name}" of learner "${learner.name}"`)));
+    },
+  };
+  await learner.save(writer);
+  return { arrays, values };
+}
+
+// JSON writes NaN and the infinities as null: what is read back would not be what was saved.
+function exactJson(value: unknown, what: string): string {
+  const text = JSON.stringify(value, (key, part: unknown) => {
+    if (typeof part === "number" && !Number.isFinite(part)) {
+      throw new CheckpointError("BAD_VALUE", `${what} holds ${part} (in "${key}"), which JSON cannot keep`);
+    }
+    return part;
+  });
+  if (text === undefined) throw new CheckpointError("BAD_VALUE", `${what} is not a JSON value`);
+  return text;
+}
+
+/** @param where - what messages call the snapshot, such as its file */
+export function readerOf(snapshot: Snapshot, where: string): CheckpointReader {
+  const missing = (kind: string, name: string): never => {
+    throw new CheckpointError(
+      "MISSING",
+      `${where} has no ${kind} "${name}"; was it written by another method or version?`,
+    );
+  };
+  return {
+    has: (name) => snapshot.arrays.has(name) || snapshot.values.has(name),
+    array: (name) => snapshot.arrays.get(name) ?? missing("array", name),
+    json: (name) => (snapshot.values.has(name) ? snapshot.values.get(name) : missing("value", name)),
+  };
+}
+
+/**
+ * Writes a checkpoint: `NAME.safetensors` with the arrays, then `NAME.json` with the other values, the runner's record and
+ * the hash of the arrays. It counts from the moment in which the second has its name.
+ *
+ * @param path - of the JSON file
+ */
+export async function writeCheckpoint(path: string, { snapshot, record }: StoredCheckpoint): Promise<void> {
+  const bytes = writeSafetensors(
+    new Map(
+      [...snapshot.arrays].map(
+        ([name, { shape, data }]) => [name, { dtype: dtypeOf(data), shape, data }] as const,
+      ),
+    ),
+    { format, version: String(version) },
+  );
+  const file = `${basename(path, ".json")}.safetensors`;
+  await writeFileAtomically(join(dirname(path), file), bytes);
+  const arrays = { file, bytes: bytes.length, sha256: sha256(bytes) };
+  await writeHeader(path, { arrays, values: Object.fromEntries(snapshot.values), record });
+}
+
+/** Replaces the runner's record of a checkpoint that is there. */
+export async function rewriteRecord(path: string, record: unknown): Promise<void> {
+  const header = await readHeader(path);
+  await writeHeader(path, { arrays: header.value("arrays"), values: header.value("values"), record });
+}
+
+async function writeHeader(path: string, body: object): Promise<void> {
+  await writeFileAtomically(path, `${JSON.stringify({ format, version, ...body }, null, 1)}\n`);
+}
+
+async function readHeader(path: string): Promise<StoredJson> {
+  const text = await readBounded(path, largestJsonBytes);
+  let value: unknown;
+  try {
+    value = JSON.parse(text.toString("utf8"));
+  } catch (error) {
+    throw new CheckpointError("DAMAGED", `${path} is not JSON; the file is damaged`, { cause: error });
+  }
+  const header = new StoredJson(value, path);
+  if (header.string("format") !== format)
+    throw new CheckpointError("BAD_VALUE", `${path} is not a checkpoint of milliner`);
+  if (header.whole("version") !== version) {
+    throw new CheckpointError(
+      "BAD_VERSION",
+      `${path} has version ${header.whole("version")}, this program reads ${version}; use the program that wrote it`,
+    );
+  }
+  return header;
+}
+
+/** The runner's record of a checkpoint, without its arrays. */
+export async function readRecord(path: string): Promise<unknown> {
+  return (await readHeader(path)).value("record");
+}
+
+/**
+ * Reads a checkpoint, and checks sizes before memory is taken and the hash before anything is believed.
+ *
+ * @param path - of the JSON file
+ * @throws CheckpointError that names the file, when one of the two is missing, damaged or not milliner's
+ */
+export async function readCheckpoint(path: string): Promise<StoredCheckpoint> {
+  const header = await readHeader(path);
+  const stored = header.object("arrays");
+  const name = stored.string("file");
+  // The name is the file's claim: only a neighbour is taken.
+  if (name !== `${basename(path, ".json")}.safetensors`) {
+    throw new CheckpointError(
+      "BAD_VALUE",
+      `${path} names "${name.slice(0, 100)}" as its arrays instead of its neighbour`,
+    );
+  }
+  const file = join(dirname(path), name);
+  const promised = stored.whole("bytes");
+  const bytes = await readBounded(file, promised);
+  if (bytes.length !== promised || sha256(bytes) !== stored.string("sha256")) {
+    throw new CheckpointError(
+      "DAMAGED",
+      `${file} is not the file that ${path} describes: size or SHA-256 differ`,
+    );
+  }
+  const { tensors } = readSafetensors(bytes, file);
+  const arrays = new Map(
+    [...tensors].map(([key, { shape, data }]) => [key, { shape, data: storedArray(data, key, file) }]),
+  );
+  const values = header.object("values");
+  return {
+    snapshot: { arrays, values: new Map(values.keys.map((key) => [key, values.value(key)])) },
+    record: header.value("record"),
+  };
+}
+
+function dtypeOf(data: StoredArray): SafetensorsTensor["dtype"] {
+  if (data instanceof Float32Array) return "F32";
+  if (data instanceof Float64Array) return "F64";
+  if (data instanceof Int32Array) return "I32";
+  if (data instanceof Uint32Array) return "U32";
+  return "U8";
+}
+
+function storedArray(data: SafetensorsTensor["data"], name: string, file: string): StoredArray {
+  if (
+    data instanceof Float32Array ||
+    data instanceof Float64Array ||
+    data instanceof Int32Array ||
+    data instanceof Uint32Array ||
+    data instanceof Uint8Array
+  )
+    return data;
+  throw new CheckpointError(
+    "BAD_VALUE",
+    `"${name}" of ${file} has elements of a type that no checkpoint holds`,
+  );
+}
+
+async function readBounded(path: string, largest: number): Promise<Buffer> {
+  try {
+    const { size } = await stat(path);
+    if (size > largest) {
+      throw new CheckpointError(
+        "TOO_LARGE",
+        `${path} has ${size} bytes, more than the ${largest} that it may have`,
+      );
+    }
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof CheckpointError) throw error;
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    throw new CheckpointError("READ_FAILED", `${path} cannot be read (${code})`, { cause: error });
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

@@ -1,0 +1,30 @@
+import { createHash } from "node:crypto";
+import { NumericError, type Backend } from "@milliner/core";
+import { evaluate } from "./evaluate.ts";
+import type { Learner } from "./learner.ts";
+import type { Task } from "./task.ts";
+
+/**
+ * Accuracy on a task's test set, and the SHA-256 of all its logits, bit for bit, in the order of the images.
+ * @throws NumericError (`NON_FINITE_LOGITS`) that names the task
+ */
+export function measureTask(
+  learner: Learner,
+  task: Task,
+  backend: Backend,
+): { readonly accuracy: number; readonly logitsSha256: string } {
+  const hash = createHash("sha256");
+  try {
+    const { accuracy } = evaluate(
+      task.test,
+      backend,
+      (images) => learner.logits(task.id, images),
+      ({ buffer, byteOffset, byteLength }) => hash.update(new Uint8Array(buffer, byteOffset, byteLength)),
+    );
+    return { accuracy, logitsSha256: hash.digest("hex") };
+  } catch (error) {
+    if (!(error instanceof NumericError)) throw error;
+    const where = `"${learner.name}" on the test set of task ${task.id} ("${task.name}")`;
+    throw new NumericError(error.code, `${where}: ${error.message}`, { cause: error });
+  }
+}

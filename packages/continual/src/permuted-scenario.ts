@@ -1,0 +1,54 @@
+import { ConfigError, Stream } from "@milliner/core";
+import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
+import { imageSplit } from "./split.ts";
+import type { Scenario, Task } from "./task.ts";
+import { publishedValidationShare, splitValidation } from "./validation.ts";
+
+/** How permuted tasks are made. */
+export interface PermutedScenarioOptions {
+  /** Draws the permutations, and which images validate. */
+  readonly seed: number;
+  /** How many tasks. Default 10. */
+  readonly tasks?: number;
+  /** Share of the training images that validate, 0 (the training images themselves) up to 1. Default 0.15. */
+  readonly validationShare?: number;
+  /** Default: measured on the whole training set. */
+  readonly normalisation?: Normalisation;
+}
+
+/**
+ * Tasks that see the same images, all classes of them, each through a permutation of the pixels of its own. The first task
+ * is permuted too: the identity is not among the permutations except by chance (hat.md 5.3). They come from the streams
+ * (seed, `permutation/TASK`), so each seed has its own, and task t has the same however many tasks there are.
+ *
+ * @throws ConfigError when `tasks` is not a whole number from 1 up, or the validation share makes no sense
+ */
+export function permutedScenario(dataset: Dataset, options: PermutedScenarioOptions): Scenario {
+  const { seed, tasks = 10, validationShare = publishedValidationShare } = options;
+  if (!Number.isSafeInteger(tasks) || tasks < 1) {
+    throw new ConfigError("BAD_VALUE", `tasks must be a whole number from 1 up, not ${tasks}`);
+  }
+  const normalisation = options.normalisation ?? measureNormalisation(dataset.train);
+  const [height, width] = dataset.train.shape;
+  const all = (count: number): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);
+  return {
+    name: `permuted-${dataset.name}`,
+    inputShape: dataset.train.shape,
+    tasks: Array.from({ length: tasks }, (_, id): Task => {
+      const permutation = new Stream(seed, `permutation/${id}`).permutation(height * width);
+      const { train, validation } = splitValidation(
+        all(dataset.train.labels.length),
+        validationShare,
+        new Stream(seed, `validation/${id}`),
+      );
+      return {
+        id,
+        name: `permutation ${id + 1}`,
+        classes: dataset.classes,
+        train: imageSplit(dataset.train, train, { normalisation, permutation }),
+        validation: imageSplit(dataset.train, validation, { normalisation, permutation }),
+        test: imageSplit(dataset.test, all(dataset.test.labels.length), { normalisation, permutation }),
+      };
+    }),
+  };
+}

@@ -1,0 +1,153 @@
+import { randomUUID } from "node:crypto";
+import { link, open, readFile, rename, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { ConfigError } from "@milliner/core";
+import { writeError } from "./atomic-file.ts";
+
+/** A run folder that this process owns, until `release`. */
+export interface RunLock {
+  release(): Promise<void>;
+}
+
+interface Owner {
+  readonly pid: number;
+  /** When the process started, in the system's own terms: tells it from a later one with the same number. */
+  readonly started: string | null;
+  readonly host: string;
+}
+
+/**
+ * Takes a run folder for this process. The lock is a file that names its owner; one that a dead process left is taken over.
+ *
+ * @param folder - exists
+ * @throws ConfigError (`RUN_LOCKED`) when a live process owns it, or one on another machine, which cannot be asked
+ * @throws CheckpointError when the folder cannot be written to
+ */
+export async function lockRun(folder: string): Promise<RunLock> {
+  const path = join(folder, "run.lock");
+  const mine = JSON.stringify({
+    pid: process.pid,
+    started: processStart(process.pid),
+    host: hostname(),
+  } satisfies Owner);
+  // Twice: once more after a stale lock has been cleared away. Who loses the race for it then meets a live owner.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    if (await createExclusively(path, mine)) return { release: () => rm(path, { force: true }) };
+    const found = await readFile(path, "utf8").catch(() => null);
+    if (found === null) continue; // released in this moment
+    const owner = parseOwner(found);
+    if (owner === null || isAlive(owner)) throw lockedBy(owner, folder, path);
+    await clearStale(path, found, folder);
+  }
+  throw lockedBy(null, folder, path);
+}
+
+function lockedBy(owner: Owner | null, folder: string, path: string): ConfigError {
+  const who = owner === null ? "another run" : `process ${owner.pid} on ${owner.host}`;
+  return new ConfigError(
+    "RUN_LOCKED",
+    `${folder} is in use by ${who}; wait for it, choose another folder, or delete ${path} if you are sure that it is gone`,
+  );
+}
+
+// The content is there from the first moment on: written aside, then linked under the name, which fails if it exists.
+async function createExclusively(path: string, content: string): Promise<boolean> {
+  const aside = `${path}.${randomUUID()}.part`;
+  try {
+    const file = await open(aside, "wx");
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await link(aside, path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "EEXIST")) return false;
+    if (hasCode(error, "EPERM") || hasCode(error, "ENOTSUP") || hasCode(error, "ENOSYS")) {
+      return await createWithoutLinks(path, content);
+    }
+    throw writeError(path, error);
+  } finally {
+    await rm(aside, { force: true }).catch(() => undefined);
+  }
+}
+
+// File systems without hard links (FAT, some network folders): exclusive too, but a crash between the two steps leaves an
+// empty file, which no one can attribute and a person has to delete.
+async function createWithoutLinks(path: string, content: string): Promise<boolean> {
+  try {
+    const file = await open(path, "wx");
+    try {
+      await file.writeFile(content);
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (error) {
+    if (hasCode(error, "EEXIST")) return false;
+    throw writeError(path, error);
+  }
+}
+
+// Moved away first and looked at again: between reading a stale lock and removing it somebody else may have taken over.
+async function clearStale(path: string, stale: string, folder: string): Promise<void> {
+  const moved = `${path}.${randomUUID()}.part`;
+  try {
+    await rename(path, moved);
+    const found = await readFile(moved, "utf8");
+    if (found !== stale) {
+      await link(moved, path).catch(() => undefined);
+      throw lockedBy(parseOwner(found), folder, path);
+    }
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) throw error;
+  } finally {
+    await rm(moved, { force: true }).catch(() => undefined);
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+function parseOwner(text: string): Owner | null {
+  try {
+    const value = JSON.parse(text) as Partial<Owner> | null;
+    const { pid, started = null, host } = value ?? {};
+    if (!Number.isSafeInteger(pid) || pid! < 1 || typeof host !== "string") return null;
+    return { pid: pid!, started: typeof started === "string" ? started : null, host };
+  } catch {
+    return null;
+  }
+}
+
+function isAlive(owner: Owner): boolean {
+  if (owner.host !== hostname()) return true;
+  try {
+    process.kill(owner.pid, 0);
+  } catch (error) {
+    return hasCode(error, "EPERM"); // somebody else's process, but a process
+  }
+  if (process.platform !== "linux") return true;
+  const started = processStart(owner.pid);
+  return started !== null && (owner.started === null || owner.started === started);
+}
+
+// Linux: which boot, and the clock tick of it. Null for a process that is gone, or dead and not collected by its parent yet
+// (as in containers whose first process collects nobody). Null on other systems, where the number alone has to do.
+function processStart(pid: number): string | null {
+  if (process.platform !== "linux") return null;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the name before may hold anything
+    const [state] = fields;
+    if (state === "Z" || state === "X") return null;
+    return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}/${fields[19]}`;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,181 @@
+import { ConfigError, type Backend } from "@milliner/core";
+import { EventLog, firstPosition, type EventPosition } from "./event-log.ts";
+import type { RunEvent } from "./events.ts";
+import { LearnerRun } from "./learner-run.ts";
+import type { Learner } from "./learner.ts";
+import { meanForgettingRatios, randomAccuracy } from "./metrics.ts";
+import { summarise, type LearnerResult, type RunResult } from "./result.ts";
+import { RunFolder } from "./run-folder.ts";
+import type { RunRecord } from "./run-record.ts";
+import type { Scenario } from "./task.ts";
+import type { Verification } from "./verify-run.ts";
+
+/** How a scenario is run. */
+export interface RunOptions {
+  /** Every random number of training derives from it. */
+  readonly seed: number;
+  /** Where test images are put; the learners' own. */
+  readonly backend: Backend;
+  /** Methods to compare with, run after the learner on the same tasks from the same seed. Names differ from each other. */
+  readonly controls?: readonly Learner[];
+  /** The run's folder: checkpoints, `events.jsonl`, `result.json`. Without one nothing is kept, and nothing can be resumed. */
+  readonly folder?: string;
+  /** Go on with what the folder holds; begins anew where it holds nothing. Default false: a folder with a run is refused. */
+  readonly resume?: boolean;
+  /**
+   * Makes another learner like `learner`. With it tasks are evaluated on a new object that has loaded the checkpoint, so that
+   * what is measured is what a user will load, and state that was forgotten in `save` shows.
+   */
+  readonly makeLearner?: () => Learner;
+  /** Calls `verifyRun` in a fresh process; called at the end. Needs `folder`. */
+  readonly verifier?: (folder: string) => Promise<Verification>;
+  /** Sees every event as it happens. Must not throw and must not take long. */
+  readonly events?: (event: RunEvent) => void;
+  /** Abort it to stop; the run can be resumed then. */
+  readonly signal?: AbortSignal;
+  /**
+   * Which tasks are tried before they are learned: none, the next one (what FWT needs; default), or all, for a full matrix.
+   */
+  readonly unlearned?: "none" | "next" | "all";
+  /** Least seconds between two checkpoints within a task. Default 5; no bit of the result depends on it. */
+  readonly checkpointSeconds?: number;
+  /** Name of the control that is trained jointly: forgetting ratios refer to it. Default `joint`. */
+  readonly joint?: string;
+  /** Seconds on a monotonic clock. Default: the system's. */
+  readonly clock?: () => number;
+}
+
+/**
+ * Lets a learner, then each control, learn the tasks of a scenario in order, and evaluates after every task: the accuracy
+ * matrix, and whether the test logits of every earlier task are still, bit for bit, what they were when its training ended.
+ *
+ * With a folder, a run that was killed at any moment goes on with `resume` and ends with the same bits as one that was not.
+ *
+ * @returns the result, which is also written as `result.json`. Learners are left as they are at the end; the caller disposes
+ *   them.
+ * @throws ConfigError (`RUN_LOCKED`, `RUN_EXISTS`, `BAD_NAME`, `EMPTY_SCENARIO`) before anything has changed
+ * @throws CheckpointError when the folder cannot be written or a checkpoint not be read; NumericError when a loss is not
+ *   finite; the signal's reason when it was aborted. Earlier checkpoints stay.
+ */
+export async function run(scenario: Scenario, learner: Learner, options: RunOptions): Promise<RunResult> {
+  const learners = [learner, ...(options.controls ?? [])];
+  checkNames(learners);
+  checkScenario(scenario);
+  if (!Number.isSafeInteger(options.seed) || options.seed < 0) {
+    throw new ConfigError("BAD_VALUE", `seed must be a whole number from 0 up, not ${options.seed}`);
+  }
+  if (options.folder === undefined) return await runAll(scenario, learners, options, null);
+  const folder = await RunFolder.open(options.folder, options.resume ?? false);
+  try {
+    return await runAll(scenario, learners, options, folder);
+  } finally {
+    await folder.close();
+  }
+}
+
+// Names become those of folders and of fields in the result.
+function checkNames(learners: readonly Learner[]): void {
+  const seen = new Set<string>();
+  for (const { name } of learners) {
+    if (!/^[a-z][a-z0-9-]*$/.test(name)) {
+      throw new ConfigError("BAD_NAME", `a learner's name has small letters, digits and "-", not "${name}"`);
+    }
+    if (seen.has(name))
+      throw new ConfigError("BAD_NAME", `two learners of the run are called "${name}"; leave one out`);
+    seen.add(name);
+  }
+}
+
+function checkScenario({ name, tasks }: Scenario): void {
+  if (tasks.length === 0) throw new ConfigError("EMPTY_SCENARIO", `scenario ${name} has no tasks`);
+  const wrong = tasks.findIndex(({ id }, position) => id !== position);
+  if (wrong >= 0) {
+    throw new ConfigError(
+      "BAD_SCENARIO",
+      `task ${tasks[wrong]!.id} of scenario ${name} stands at position ${wrong}`,
+    );
+  }
+}
+
+async function runAll(
+  scenario: Scenario,
+  learners: readonly Learner[],
+  options: RunOptions,
+  folder: RunFolder | null,
+): Promise<RunResult> {
+  const clock = options.clock ?? (() => performance.now() / 1000);
+  const runs = learners.map((learner, i) => {
+    const isMethod = i === 0;
+    return new LearnerRun({
+      scenario,
+      learner,
+      makeLearner: isMethod ? (options.makeLearner ?? null) : null,
+      checkpoints: folder?.checkpoints(isMethod ? null : learner.name) ?? null,
+      keep: isMethod ? "all" : "newest",
+      seed: options.seed,
+      backend: options.backend,
+      signal: options.signal ?? new AbortController().signal,
+      unlearned: options.unlearned ?? "next",
+      checkpointSeconds: options.checkpointSeconds ?? 5,
+      clock,
+    });
+  });
+
+  // Learners run one after the other, so the events stand where the last of them that has a checkpoint left them.
+  let position: EventPosition = firstPosition;
+  for (const [i, { name }] of learners.entries()) {
+    await folder?.checkpoints(i === 0 ? null : name).prepare();
+    position = (await runs[i]!.load()) ?? position;
+  }
+  const log = new EventLog({
+    path: folder?.events ?? null,
+    position,
+    clock,
+    listener: options.events ?? (() => undefined),
+  });
+  try {
+    const records: RunRecord[] = [];
+    for (const each of runs) records.push(await each.finish(log));
+    const result = withVerification(
+      assemble(scenario, records, options),
+      folder === null ? undefined : await options.verifier?.(folder.path),
+    );
+    await folder?.writeResult(result);
+    return result;
+  } finally {
+    log.close();
+  }
+}
+
+function assemble(scenario: Scenario, records: readonly RunRecord[], options: RunOptions): RunResult {
+  const joint = records.slice(1).find(({ learner }) => learner === (options.joint ?? "joint"));
+  const random = scenario.tasks.map(({ train, test, classes }) =>
+    randomAccuracy(train, test, classes.length),
+  );
+  const [method, ...controls] = records.map((record): LearnerResult =>
+    summarise(record, joint === undefined ? null : meanForgettingRatios(record.matrix, random, joint.matrix)),
+  );
+  return {
+    format: "milliner-result",
+    version: 1,
+    scenario: scenario.name,
+    learner: records[0]!.learner,
+    seed: options.seed,
+    ...method!,
+    bitExactCheckedIn: options.makeLearner === undefined ? "memory" : "checkpoint",
+    controls: Object.fromEntries(controls.map((control, i) => [records[i + 1]!.learner, control])),
+  };
+}
+
+function withVerification(result: RunResult, verification: Verification | undefined): RunResult {
+  if (verification === undefined) return result;
+  return {
+    ...result,
+    bitExactOldLogits: result.bitExactOldLogits && verification.bitExactOldLogits,
+    lockedUnchanged:
+      result.lockedUnchanged === null || verification.lockedUnchanged === null
+        ? result.lockedUnchanged
+        : result.lockedUnchanged && verification.lockedUnchanged,
+    bitExactCheckedIn: "fresh-process",
+  };
+}

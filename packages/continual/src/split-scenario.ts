@@ -1,0 +1,93 @@
+import { ConfigError, Stream } from "@milliner/core";
+import { measureNormalisation, type Dataset, type ImageSet, type Normalisation } from "@milliner/data";
+import { imageSplit } from "./split.ts";
+import type { Scenario, Task } from "./task.ts";
+import { publishedValidationShare, splitValidation } from "./validation.ts";
+
+/** How a data set is cut into tasks. Give one of `tasks` and `classesPerTask`, or neither. */
+export interface SplitScenarioOptions {
+  /** Draws which images validate. */
+  readonly seed: number;
+  /** How many tasks; each gets the same number of classes, the last one what is left. */
+  readonly tasks?: number;
+  /** How many classes a task has. Default 2: the digits 0 and 1, then 2 and 3, ... */
+  readonly classesPerTask?: number;
+  /** Share of a task's training images that validate, 0 (the training images themselves) up to 1. Default 0.15. */
+  readonly validationShare?: number;
+  /** Default: measured on the whole training set. */
+  readonly normalisation?: Normalisation;
+}
+
+/**
+ * Cuts the classes of a data set into tasks, in the order of their labels: Split MNIST and its kin. When the classes do not
+ * divide evenly the last task is smaller.
+ *
+ * @throws ConfigError when the cut is impossible, or leaves a task with a single class or without images
+ */
+export function splitScenario(dataset: Dataset, options: SplitScenarioOptions): Scenario {
+  const { seed, validationShare = publishedValidationShare } = options;
+  const normalisation = options.normalisation ?? measureNormalisation(dataset.train);
+  const groups = classGroups(dataset, options);
+  const tasks = groups.map((group, id): Task => {
+    const labels = new Map(group.map((label, taskLabel) => [label, taskLabel]));
+    const classes = group.map((label) => dataset.classes[label]!);
+    const of = (set: ImageSet, part: string): Uint32Array =>
+      imagesOf(set, labels, `${part} of task ${id} (${classes.join(", ")})`);
+    const { train, validation } = splitValidation(
+      of(dataset.train, "training set"),
+      validationShare,
+      new Stream(seed, `validation/${id}`),
+    );
+    return {
+      id,
+      name: groupName(classes),
+      classes,
+      train: imageSplit(dataset.train, train, { labels, normalisation }),
+      validation: imageSplit(dataset.train, validation, { labels, normalisation }),
+      test: imageSplit(dataset.test, of(dataset.test, "test set"), { labels, normalisation }),
+    };
+  });
+  return { name: `split-${dataset.name}`, inputShape: dataset.train.shape, tasks };
+}
+
+function groupName(classes: readonly string[]): string {
+  return classes.length <= 5 ? classes.join(", ") : `${classes[0]} to ${classes.at(-1)}`;
+}
+
+function classGroups(dataset: Dataset, options: SplitScenarioOptions): readonly (readonly number[])[] {
+  const total = dataset.classes.length;
+  const { tasks } = options;
+  if (tasks !== undefined && options.classesPerTask !== undefined) {
+    throw new ConfigError("BAD_VALUE", "give a split scenario either tasks or classesPerTask, not both");
+  }
+  for (const [name, value, least] of [
+    ["tasks", tasks, 1],
+    ["classesPerTask", options.classesPerTask, 2],
+  ] as const) {
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < least)) {
+      throw new ConfigError("BAD_VALUE", `${name} must be a whole number from ${least} up, not ${value}`);
+    }
+  }
+  const size = options.classesPerTask ?? (tasks === undefined ? 2 : Math.ceil(total / tasks));
+  const groups = Array.from({ length: Math.ceil(total / size) }, (_, group) =>
+    Array.from({ length: Math.min(size, total - group * size) }, (_, i) => group * size + i),
+  );
+  const smallest = groups.at(-1)?.length ?? 0;
+  if (smallest < 2 || (tasks !== undefined && groups.length !== tasks)) {
+    const cut = tasks === undefined ? `tasks of ${size} classes` : `${tasks} tasks`;
+    throw new ConfigError(
+      "BAD_SPLIT",
+      `${dataset.name} has ${total} classes, which do not make ${cut} with at least 2 classes each; choose another number`,
+    );
+  }
+  return groups;
+}
+
+function imagesOf(set: ImageSet, labels: ReadonlyMap<number, number>, what: string): Uint32Array {
+  const indices: number[] = [];
+  set.labels.forEach((label, index) => {
+    if (labels.has(label)) indices.push(index);
+  });
+  if (indices.length === 0) throw new ConfigError("EMPTY_SPLIT", `the ${what} has no images`);
+  return Uint32Array.from(indices);
+}
