@@ -2,7 +2,12 @@ import { channelSpaces, parameterSpecs, type Locks, type Network, type UnitMasks
 import type { LayerCapacity } from "@milliner/continual";
 
 /** Shares per layer after a task: units that any task uses, that this task uses, and elements locked for later tasks. */
-export function capacity(body: Network, masks: UnitMasks, locks: Locks, task: number): readonly LayerCapacity[] {
+export function capacity(
+  body: Network,
+  masks: UnitMasks,
+  locks: Locks,
+  task: number,
+): readonly LayerCapacity[] {
   const spaces = channelSpaces(body);
   return parameterSpecs(body)
     .filter((spec) => spec.role === "weight")
@@ -37,4 +42,9 @@ export function reuse(elementsOfI: Locks, elementsOfJ: Locks): number {
     }
   }
   return all === 0 ? 0 : both / all;
+}
+
+/** Names of the channel spaces all of whose units belong to a task: what comes next can only reuse them. */
+export function fullSpaces(masks: UnitMasks): readonly string[] {
+  return masks.spaces.filter(({ name, units }) => masks.used(name).count() === units).map(({ name }) => name);
 }

@@ -6,7 +6,9 @@ import { gateGradient, type Compensation } from "./compensation.ts";
 const backend = referenceBackend;
 
 function gradient(e: number, s: number, rule: Compensation, sMax = 400): number {
-  return tidy(() => gateGradient(tensor([1], [1], { backend }), tensor([e], [1], { backend }), s, sMax, rule).item());
+  return tidy(() =>
+    gateGradient(tensor([1], [1], { backend }), tensor([e], [1], { backend }), s, sMax, rule).item(),
+  );
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));

@@ -34,14 +34,23 @@ const kernelRule: Readonly<Record<Compensation, number>> = { windowed: 0, straig
  * @throws ShapeError when `da` and `e` differ in shape
  * @throws ConfigError when `s` or `sMax` is not a positive finite number
  */
-export function gateGradient(da: Tensor, e: Tensor, s: number, sMax: number, rule: Compensation = "windowed"): Tensor {
+export function gateGradient(
+  da: Tensor,
+  e: Tensor,
+  s: number,
+  sMax: number,
+  rule: Compensation = "windowed",
+): Tensor {
   if (!sameShape(da.shape, e.shape)) {
     throw new ShapeError(
       "SHAPE_MISMATCH",
       `gateGradient: da has shape [${da.shape.join(", ")}], e has [${e.shape.join(", ")}]`,
     );
   }
-  for (const [name, value] of [["s", s], ["sMax", sMax]] as const) {
+  for (const [name, value] of [
+    ["s", s],
+    ["sMax", sMax],
+  ] as const) {
     if (!(value > 0 && Number.isFinite(value))) {
       throw new ConfigError("BAD_VALUE", `gateGradient: ${name} must be a positive number, not ${value}`);
     }

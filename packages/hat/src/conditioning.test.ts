@@ -1,5 +1,15 @@
 import { expect, test } from "vitest";
-import { forward, initialise, linear, network, referenceBackend, relu, Tape, tensor, tidy } from "@milliner/core";
+import {
+  forward,
+  initialise,
+  linear,
+  network,
+  referenceBackend,
+  relu,
+  Tape,
+  tensor,
+  tidy,
+} from "@milliner/core";
 import { mean, multiply } from "@milliner/core/operations";
 import { gradientConditioning } from "./conditioning.ts";
 

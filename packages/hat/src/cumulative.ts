@@ -21,6 +21,9 @@ export function cumulativeGate(gates: Gates, before: CumulativeGates): Map<strin
 }
 
 /** The cumulative gates of hardened tasks: 1 where any of `tasks` uses the unit. (A) on bits. */
-export function usedUnits(masks: UnitMasks, tasks: readonly number[] = masks.tasks): Map<string, Float32Array> {
+export function usedUnits(
+  masks: UnitMasks,
+  tasks: readonly number[] = masks.tasks,
+): Map<string, Float32Array> {
   return new Map(masks.spaces.map(({ name }) => [name, masks.used(name, tasks).toFloats()]));
 }

@@ -1,5 +1,13 @@
-import { keep, Stream, tensor, type Backend, type ChannelSpace, type Tensor } from "@milliner/core";
-import type { CheckpointReader, CheckpointWriter } from "@milliner/continual";
+import {
+  CheckpointError,
+  keep,
+  Stream,
+  tensor,
+  type Backend,
+  type ChannelSpace,
+  type Tensor,
+} from "@milliner/core";
+import { StoredJson, type CheckpointReader, type CheckpointWriter } from "@milliner/continual";
 
 /** Embeddings of one task, the parameters behind its gates: by channel space, each [units]. */
 export type Embeddings = ReadonlyMap<string, Tensor>;
@@ -12,13 +20,12 @@ function leaf(values: ArrayLike<number>, units: number, backend: Backend): Tenso
 export function initialEmbeddings(
   spaces: readonly ChannelSpace[],
   task: number,
-  seed: number,
-  backend: Backend,
+  options: { readonly seed: number; readonly backend: Backend },
 ): Embeddings {
   return new Map(
     spaces.map(({ name, units }) => {
-      const values = new Stream(seed, `embedding/${task}/${name}`).normal(units, 0, 1);
-      return [name, leaf(values, units, backend)];
+      const values = new Stream(options.seed, `embedding/${task}/${name}`).normal(units, 0, 1);
+      return [name, leaf(values, units, options.backend)];
     }),
   );
 }
@@ -28,20 +35,36 @@ export function disposeEmbeddings(embeddings: Embeddings | null): void {
   for (const e of embeddings?.values() ?? []) e.dispose();
 }
 
-/** Writes the embeddings of the task being learned, if one is. */
-export function saveEmbeddings(embeddings: Embeddings | null, into: CheckpointWriter): void {
-  into.json("embeddings", embeddings === null ? null : [...embeddings.keys()]);
-  for (const [space, e] of embeddings ?? []) into.array(`embedding/${space}`, e.shape, e.data);
+/** Embeddings under the names `embedding/SPACE`, beside which parameters can stand. */
+export function namedEmbeddings(embeddings: Embeddings): [name: string, e: Tensor][] {
+  return [...embeddings].map(([space, e]) => [`embedding/${space}`, e]);
 }
 
-/** Reads what `saveEmbeddings` wrote. The caller disposes it. */
-export function loadEmbeddings(from: CheckpointReader, backend: Backend): Embeddings | null {
-  const spaces = from.json("embeddings") as string[] | null;
-  if (spaces === null) return null;
-  return new Map(
-    spaces.map((space) => {
-      const { data } = from.array(`embedding/${space}`);
-      return [space, leaf(data, data.length, backend)];
-    }),
-  );
+/** Writes the embeddings of the task being learned, if one is. */
+export function saveEmbeddings(embeddings: Embeddings | null, into: CheckpointWriter): void {
+  into.json("learning", embeddings !== null);
+  for (const [name, e] of namedEmbeddings(embeddings ?? new Map())) into.array(name, e.shape, e.data);
+}
+
+/**
+ * Reads what `saveEmbeddings` wrote. The caller disposes it.
+ * @throws CheckpointError when the embeddings of a layer are not as many as its units
+ */
+export function loadEmbeddings(
+  spaces: readonly ChannelSpace[],
+  from: CheckpointReader,
+  backend: Backend,
+): Embeddings | null {
+  if (!new StoredJson({ learning: from.json("learning") }, "the checkpoint").boolean("learning")) return null;
+  const values = spaces.map(({ name, units }) => {
+    const { data } = from.array(`embedding/${name}`);
+    if (!(data instanceof Float32Array) || data.length !== units) {
+      throw new CheckpointError(
+        "DOES_NOT_FIT",
+        `"embedding/${name}" of the checkpoint is not float32 of ${units} units`,
+      );
+    }
+    return data;
+  });
+  return new Map(spaces.map(({ name, units }, i) => [name, leaf(values[i]!, units, backend)]));
 }

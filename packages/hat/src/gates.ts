@@ -16,5 +16,7 @@ export function softGates(
 
 /** The gates of a hardened task: 1 where it uses the unit, else 0. */
 export function hardGates(masks: TaskMasks, backend: Backend): Map<string, Tensor> {
-  return new Map([...masks].map(([space, bits]) => [space, tensor(bits.toFloats(), [bits.length], { backend })]));
+  return new Map(
+    [...masks].map(([space, bits]) => [space, tensor(bits.toFloats(), [bits.length], { backend })]),
+  );
 }

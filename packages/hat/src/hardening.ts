@@ -16,7 +16,10 @@ export function harden(embeddings: Embeddings): TaskMasks {
   for (const [space, e] of embeddings) {
     const bits = Bits.from(e.data.length, (i) => e.data[i]! > 0);
     if (bits.count() === 0) {
-      throw new ConfigError("CLOSED_LAYER", `the task closed all ${bits.length} units of "${space}"; train with a smaller c`);
+      throw new ConfigError(
+        "CLOSED_LAYER",
+        `the task closed all ${bits.length} units of "${space}"; train with a smaller c`,
+      );
     }
     masks.set(space, bits);
   }

@@ -10,38 +10,43 @@ import {
   type Tensor,
 } from "@milliner/core";
 import {
-  evaluate,
   fit,
   loadFit,
   MultiHead,
   saveFit,
   startFit,
+  StoredJson,
   type Batch,
   type CheckpointReader,
   type CheckpointWriter,
+  type Evaluation,
   type FitState,
   type Learner,
   type RunContext,
   type Task,
   type TaskRecord,
 } from "@milliner/continual";
-import { capacity } from "./capacity.ts";
+import { fullSpaces } from "./capacity.ts";
 import { usedUnits } from "./cumulative.ts";
 import {
   disposeEmbeddings,
   initialEmbeddings,
   loadEmbeddings,
+  namedEmbeddings,
   saveEmbeddings,
   type Embeddings,
 } from "./embeddings.ts";
 import { hardGates, softGates } from "./gates.ts";
 import { harden } from "./hardening.ts";
 import { lockedHash } from "./locked-hash.ts";
-import { loadMasks, packedMasks, saveMasks } from "./mask-storage.ts";
+import { loadMasks, saveMasks } from "./mask-storage.ts";
 import { hatSettings, type HatOptions, type HatSettings } from "./options.ts";
 import { protect } from "./protection.ts";
-import { sparsityRegulariser, type CumulativeGates, type Gates } from "./regulariser.ts";
+import type { CumulativeGates, Gates } from "./regulariser.ts";
+import { selectionLoss } from "./selection.ts";
+import { taskEvents } from "./task-events.ts";
 import { trainingStep } from "./training-step.ts";
+import { untrainedLogits } from "./untrained.ts";
 
 /**
  * Hard Attention to the Task. Per task: embeddings of the units are trained together with the weights, through gates that
@@ -86,42 +91,35 @@ export class Hat implements Learner {
     }
     const { schedule, backend } = this.#settings;
     if (this.#fit?.task !== task.id) this.#begin(task, run);
-    const epochs = await fit(
-      task,
-      schedule,
-      {
-        step: (batch) => this.#step(task, batch, run),
-        validate: () => this.#judge(task),
-        state: () => this.#state(task.id),
-      },
-      this.#fit!,
-      run,
-      backend,
-    );
+    const trainable = {
+      step: (batch: Batch) => this.#step(task, batch, run),
+      validate: () => this.#judge(task),
+      state: () => new Map([...this.#heads.parametersOf(task.id), ...namedEmbeddings(this.#embeddings!)]),
+    };
+    const epochs = await fit(task, schedule, trainable, this.#fit!, run, backend);
     return { epochs, notes: this.#finish(task, run) };
   }
 
   #begin(task: Task, run: RunContext): void {
     this.#heads.addTask(task.id, task.classes.length);
-    for (const { name, units } of this.masks.spaces) {
-      if (this.masks.used(name).count() < units) continue;
-      run.events({ type: "warning", message: `"${name}" has no free unit left for task ${task.id}: it can only reuse` });
+    for (const space of fullSpaces(this.masks)) {
+      const message = `"${space}" has no free unit left for task ${task.id}: it can only reuse`;
+      run.events({ type: "warning", message });
     }
-    this.#embeddings = initialEmbeddings(this.masks.spaces, task.id, run.seed, this.#settings.backend);
+    this.#embeddings = initialEmbeddings(this.masks.spaces, task.id, this.#settings);
     this.#fit = startFit(task, this.#settings.schedule);
   }
 
   #step(task: Task, batch: Batch, run: RunContext): number {
+    const [network, parameters] = [this.network(task.id), this.#heads.parametersOf(task.id)];
     const model = {
-      network: this.network(task.id),
-      parameters: this.#heads.parametersOf(task.id),
+      network,
+      parameters,
       embeddings: this.#embeddings!,
       used: this.#used,
       locks: this.#locks,
     };
-    const loss = trainingStep(model, batch, { ...this.#settings, seed: run.seed, step: this.#steps });
-    this.#steps += 1;
-    return loss;
+    return trainingStep(model, batch, { ...this.#settings, seed: run.seed, step: this.#steps++ });
   }
 
   /** The gates of a task as it is evaluated: hard, or at sMax while it is being learned. */
@@ -131,19 +129,12 @@ export class Hat implements Learner {
     return softGates(this.#embeddings, sMax, sMax, compensation);
   }
 
-  /** Cross-entropy plus c R, so that of two states that are as accurate the sparser one is kept, and accuracy. */
-  #judge({ id, validation }: Task): { loss: number; accuracy: number } {
-    const { backend, c } = this.#settings;
-    return tidy(() => {
-      const r = sparsityRegulariser(this.#gates(id), this.#used).item();
-      const { loss, accuracy } = evaluate(validation, backend, (images) => this.logits(id, images));
-      return { loss: loss + c * r, accuracy };
-    });
-  }
-
-  #state(task: number): Map<string, Tensor> {
-    const embeddings = [...this.#embeddings!].map(([name, e]) => [`embedding/${name}`, e] as const);
-    return new Map([...this.#heads.parametersOf(task), ...embeddings]);
+  #judge(task: Task): Evaluation {
+    return tidy(() =>
+      selectionLoss(task, this.#gates(task.id), this.#used, this.#settings, (images) =>
+        this.logits(task.id, images),
+      ),
+    );
   }
 
   /** Hardens the task, locks what it reads, and says what that cost. */
@@ -153,8 +144,7 @@ export class Hat implements Learner {
     this.#protectLearned();
     const { accuracy: accuracyHard } = this.#judge(task);
     this.#endTraining();
-    run.events({ type: "masks", task: task.id, spaces: packedMasks(this.masks, task.id) });
-    run.events({ type: "capacity", task: task.id, layers: capacity(this.#settings.body, this.masks, this.#locks, task.id) });
+    for (const event of taskEvents(this.#settings.body, this.masks, this.#locks, task.id)) run.events(event);
     return { accuracySoft, accuracyHard };
   }
 
@@ -173,13 +163,19 @@ export class Hat implements Learner {
     return tidy(() => forward(this.network(task), this.parameters, images, { gates: this.#gates(task) }));
   }
 
-  lockedHash(): string {
-    const heads = this.masks.tasks.flatMap((task) => this.#heads.headNames(task));
-    return lockedHash(this.parameters, this.#locks, heads);
+  untrainedLogits(task: Task, images: Tensor): Tensor {
+    return untrainedLogits(this.#heads, this.masks.spaces, this.#settings, task, images);
+  }
+
+  lockedHash(upTo: number): string {
+    const { body, protection } = this.#settings;
+    const tasks = this.masks.tasks.filter((task) => task <= upTo);
+    const heads = tasks.flatMap((task) => [...this.#heads.headParameters(task).keys()]);
+    return lockedHash(this.parameters, protect(body, this.masks, protection, tasks), heads);
   }
 
   async save(into: CheckpointWriter): Promise<void> {
-    await this.#heads.save(into);
+    this.#heads.save(into);
     saveMasks(this.masks, into);
     saveFit(this.#fit, into);
     saveEmbeddings(this.#embeddings, into);
@@ -188,12 +184,12 @@ export class Hat implements Learner {
 
   async load(from: CheckpointReader): Promise<void> {
     this.#endTraining();
-    await this.#heads.load(from);
+    this.#heads.load(from);
     loadMasks(this.masks, from);
     this.#protectLearned();
     this.#fit = loadFit(from);
-    this.#embeddings = loadEmbeddings(from, this.#settings.backend);
-    this.#steps = from.json("steps") as number;
+    this.#embeddings = loadEmbeddings(this.masks.spaces, from, this.#settings.backend);
+    this.#steps = new StoredJson({ steps: from.json("steps") }, "the checkpoint").whole("steps");
   }
 
   dispose(): void {

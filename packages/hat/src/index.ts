@@ -21,10 +21,5 @@ export { hatSettings, type HatOptions, type HatSettings } from "./options.ts";
 export { protect, protections, taskElements, type Protection } from "./protection.ts";
 export { prune, type MaskedModel } from "./prune.ts";
 export { compressibilityFor, pullDistance, type PullSchedule } from "./pull.ts";
-export {
-  regularisedLoss,
-  sparsityRegulariser,
-  type CumulativeGates,
-  type Gates,
-} from "./regulariser.ts";
+export { regularisedLoss, sparsityRegulariser, type CumulativeGates, type Gates } from "./regulariser.ts";
 export { trainingStep, type TrainingModel, type TrainingStepOptions } from "./training-step.ts";

@@ -1,11 +1,17 @@
 import { Bits, CheckpointError, type UnitMasks } from "@milliner/core";
-import type { CheckpointReader, CheckpointWriter, SpaceMask } from "@milliner/continual";
+import {
+  StoredJson,
+  type CheckpointReader,
+  type CheckpointWriter,
+  type SpaceMask,
+} from "@milliner/continual";
 
 /** Writes the bits of every task under `masks/TASK/SPACE`: one bit a unit. */
 export function saveMasks(masks: UnitMasks, into: CheckpointWriter): void {
   into.json("masks", masks.tasks);
   for (const task of masks.tasks) {
-    for (const [space, bits] of masks.get(task)) into.array(`masks/${task}/${space}`, [bits.words.length], bits.words);
+    for (const [space, bits] of masks.get(task))
+      into.array(`masks/${task}/${space}`, [bits.words.length], bits.words);
   }
 }
 
@@ -14,12 +20,18 @@ export function saveMasks(masks: UnitMasks, into: CheckpointWriter): void {
  * @throws CheckpointError when a mask does not have the units of its layer
  */
 export function loadMasks(masks: UnitMasks, from: CheckpointReader): void {
+  const tasks = new StoredJson({ masks: from.json("masks") }, "the checkpoint").list("masks", (entry) =>
+    entry.whole("value"),
+  );
   for (const task of masks.tasks) masks.delete(task);
-  for (const task of from.json("masks") as number[]) {
+  for (const task of tasks) {
     const read = masks.spaces.map(({ name, units }) => {
       const { data } = from.array(`masks/${task}/${name}`);
       if (!(data instanceof Uint32Array) || data.length !== Math.ceil(units / 32)) {
-        throw new CheckpointError("BAD_MASK", `the mask of task ${task} for "${name}" does not have ${units} bits`);
+        throw new CheckpointError(
+          "BAD_MASK",
+          `the mask of task ${task} for "${name}" does not have ${units} bits`,
+        );
       }
       return [name, new Bits(units, Uint32Array.from(data))] as const;
     });

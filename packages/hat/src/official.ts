@@ -1,4 +1,12 @@
-import { clipGlobalNorm, forward, Sgd, Tape, type Network, type Parameters, type Tensor } from "@milliner/core";
+import {
+  clipGlobalNorm,
+  forward,
+  Sgd,
+  Tape,
+  type Network,
+  type Parameters,
+  type Tensor,
+} from "@milliner/core";
 import { crossEntropy } from "@milliner/core/operations";
 import { gradientConditioning } from "./conditioning.ts";
 import { gate } from "./gate.ts";
@@ -29,7 +37,13 @@ export interface OfficialOptions {
 }
 
 /** Serrà et al. 2018 and their code; lr is the first of the schedule. */
-export const officialDefaults: OfficialOptions = { lr: 0.05, sMax: 400, c: 0.75, clipNorm: 10_000, embeddingClamp: 6 };
+export const officialDefaults: OfficialOptions = {
+  lr: 0.05,
+  sMax: 400,
+  c: 0.75,
+  clipNorm: 10_000,
+  embeddingClamp: 6,
+};
 
 /** A batch, and where it stands in its epoch: the published slope counts samples. */
 export interface OfficialBatch {
@@ -57,7 +71,11 @@ export interface OfficialStep {
  *
  * Source: joansj/hat, `approaches/hat.py`, one iteration of `train_epoch`.
  */
-export function officialStep(model: OfficialModel, batch: OfficialBatch, options: OfficialOptions = officialDefaults): OfficialStep {
+export function officialStep(
+  model: OfficialModel,
+  batch: OfficialBatch,
+  options: OfficialOptions = officialDefaults,
+): OfficialStep {
   const { body, network, parameters, embeddings, before } = model;
   const { sMax, c, lr, clipNorm, embeddingClamp } = options;
   const s = ((sMax - 1 / sMax) * batch.sample) / batch.samples + 1 / sMax;
@@ -73,6 +91,7 @@ export function officialStep(model: OfficialModel, batch: OfficialBatch, options
   const everything = [...parameters, ...embeddings];
   clipGlobalNorm(everything, gradients, clipNorm);
   new Sgd({ lr }).step(everything, gradients);
-  for (const e of embeddings.values()) e.backend.kernels.clamp(e.data, -embeddingClamp, embeddingClamp, e.data);
+  for (const e of embeddings.values())
+    e.backend.kernels.clamp(e.data, -embeddingClamp, embeddingClamp, e.data);
   return { s, loss: loss.item(), regulariser: r.item() };
 }

@@ -46,8 +46,10 @@ function oneOf<T extends string>(name: string, value: T, known: readonly T[]): T
 export function hatSettings(options: HatOptions): HatSettings {
   const { body, backend, seed, schedule = publishedSchedule, sMax = 400, c = 0.75 } = options;
   const { protection = "min", compensation = "windowed", annealing = "linear" } = options;
-  if (!(sMax > 0 && Number.isFinite(sMax))) throw new ConfigError("BAD_VALUE", `sMax must be a positive number, not ${sMax}`);
-  if (!(c >= 0 && Number.isFinite(c))) throw new ConfigError("BAD_VALUE", `c must be a number from 0 up, not ${c}`);
+  if (!(sMax > 0 && Number.isFinite(sMax)))
+    throw new ConfigError("BAD_VALUE", `sMax must be a positive number, not ${sMax}`);
+  if (!(c >= 0 && Number.isFinite(c)))
+    throw new ConfigError("BAD_VALUE", `c must be a number from 0 up, not ${c}`);
   return {
     body,
     backend,

@@ -77,7 +77,9 @@ function bruteForceCount({ body, masks }: Case, rule: Protection): number {
         const post = masks.tasks.map((task) => on(task, space, i));
         const before = masks.tasks.map((task) => pre === undefined || on(task, ...pre));
         const locked =
-          rule === "min" ? post.includes(true) && before.includes(true) : post.some((used, t) => used && before[t]!);
+          rule === "min"
+            ? post.includes(true) && before.includes(true)
+            : post.some((used, t) => used && before[t]!);
         if (locked) count += 1;
       }
     }
@@ -102,7 +104,8 @@ test("sparse masks leave elements free", () => {
   const given = randomCase(bodies[0]!, 2, 0.2, 1);
   const all = parameterSpecs(given.body).reduce((sum, spec) => sum + elements(spec.shape), 0);
 
-  for (const rule of ["min", "tight"] as const) expect(protect(given.body, given.masks, rule).count()).toBeLessThan(all);
+  for (const rule of ["min", "tight"] as const)
+    expect(protect(given.body, given.masks, rule).count()).toBeLessThan(all);
 });
 
 test("tight locks are the union of the tasks' elements, and a subset of those of min", () => {
@@ -123,7 +126,11 @@ test("tight locks are the union of the tasks' elements, and a subset of those of
   );
 });
 
-function outputs(given: Case, parameters: ReturnType<typeof initialise>, images: Float32Array): Float32Array[] {
+function outputs(
+  given: Case,
+  parameters: ReturnType<typeof initialise>,
+  images: Float32Array,
+): Float32Array[] {
   const { body, masks } = given;
   return masks.tasks.map((task) =>
     tidy(() => {
@@ -150,7 +157,9 @@ test("perturbing every free weight leaves all old outputs bit-identical, under b
       }
       const after = outputs(given, parameters, images);
 
-      before.forEach((values, task) => values.forEach((value, i) => expect(Object.is(after[task]![i], value)).toBe(true)));
+      before.forEach((values, task) =>
+        values.forEach((value, i) => expect(Object.is(after[task]![i], value)).toBe(true)),
+      );
       for (const t of parameters.values()) t.dispose();
     }),
     { numRuns: 40 },
@@ -176,7 +185,9 @@ test("perturbing any weight locked by tight, its input unit alive, changes some 
         weight.data[i] = old + 1;
         const after = outputs(given, parameters, images);
         weight.data[i] = old;
-        expect(after.some((values, task) => values.some((value, k) => !Object.is(value, before[task]![k])))).toBe(true);
+        expect(
+          after.some((values, task) => values.some((value, k) => !Object.is(value, before[task]![k]))),
+        ).toBe(true);
       }
       for (const t of parameters.values()) t.dispose();
     }),

@@ -24,7 +24,8 @@ function lockElements(body: Network, locks: Locks, masks: TaskMasks): void {
   for (const spec of parameterSpecs(body)) {
     const { rows, columns } = parameterEdges(spec, spaces);
     const bits = locks.get(spec.name) ?? new LockBits(spec.shape);
-    const pattern = columns === undefined ? Bits.ones(bits.columns) : columnPattern(columns, bits.columns, bitsOf);
+    const pattern =
+      columns === undefined ? Bits.ones(bits.columns) : columnPattern(columns, bits.columns, bitsOf);
     for (const row of edgeBits(rows, bitsOf).indices()) bits.lockRow(row, pattern);
     locks.set(spec.name, bits);
   }

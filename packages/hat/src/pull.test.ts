@@ -12,7 +12,11 @@ function simulatedEpochs(start: number, lr: number, c: number, units: number, ba
   for (let epoch = 1; ; epoch++) {
     for (let b = 0; b < batches; b++) {
       const s = slope("linear", epochProgress(b, batches), 400);
-      e -= lr * tidy(() => gateGradient(tensor([c / units], [1], { backend }), tensor([e], [1], { backend }), s, 400).item());
+      e -=
+        lr *
+        tidy(() =>
+          gateGradient(tensor([c / units], [1], { backend }), tensor([e], [1], { backend }), s, 400).item(),
+        );
     }
     if (e <= 0) return epoch;
   }
@@ -27,7 +31,14 @@ test("equation (G): the integral predicts when the regulariser alone switches a 
 });
 
 test("the integrals are those of the closed forms at the listed points", () => {
-  for (const [from, value] of [[0.5, 0.52], [0.75, 1.21], [1, 2.26], [1.28, 4.02], [1.64, 7.54], [2, 13]] as const) {
+  for (const [from, value] of [
+    [0.5, 0.52],
+    [0.75, 1.21],
+    [1, 2.26],
+    [1.28, 4.02],
+    [1.64, 7.54],
+    [2, 13],
+  ] as const) {
     expect(pullDistance(from)).toBeCloseTo(value, value > 5 ? 0 : 1);
   }
 });

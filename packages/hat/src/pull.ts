@@ -59,5 +59,8 @@ function upperQuantile(p: number): number {
  * @param activeShare - share of the units wanted active, above 0 and at most 0.5
  */
 export function compressibilityFor(activeShare: number, schedule: PullSchedule): number {
-  return (pullDistance(upperQuantile(activeShare)) * schedule.freeUnits) / (windowEdge * schedule.lr * schedule.batches);
+  return (
+    (pullDistance(upperQuantile(activeShare)) * schedule.freeUnits) /
+    (windowEdge * schedule.lr * schedule.batches)
+  );
 }

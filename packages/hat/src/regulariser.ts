@@ -26,7 +26,10 @@ export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?
   const spaces = [...gates].map(([space, a]) => {
     const used = before.get(space);
     if (used !== undefined && used.length !== a.data.length) {
-      throw new ShapeError("SHAPE_MISMATCH", `"${space}" has ${a.data.length} gates, but ${used.length} cumulative ones`);
+      throw new ShapeError(
+        "SHAPE_MISMATCH",
+        `"${space}" has ${a.data.length} gates, but ${used.length} cumulative ones`,
+      );
     }
     return { a, free: a.data.map((_, i) => 1 - (used?.[i] ?? 0)) };
   });

@@ -55,6 +55,7 @@ export function trainingStep(model: TrainingModel, batch: Batch, options: Traini
   using gradients = tape.backward(loss);
 
   new Sgd({ lr: batch.lr }).step([...parameters, ...embeddings], gradients, locks);
-  for (const e of embeddings.values()) e.backend.kernels.clamp(e.data, -embeddingClamp, embeddingClamp, e.data);
+  for (const e of embeddings.values())
+    e.backend.kernels.clamp(e.data, -embeddingClamp, embeddingClamp, e.data);
   return loss.item();
 }

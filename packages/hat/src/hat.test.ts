@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+import {
+  availableBackends,
+  dropout,
+  flatten,
+  linear,
+  memoryUse,
+  network,
+  relu,
+  conv2d,
+  ConfigError,
+  type Backend,
+  type Network,
+} from "@milliner/core";
+import { run, type Schedule } from "@milliner/continual";
+import { learnerConformance, syntheticScenario, testContext } from "@milliner/continual/testing";
+import { Hat } from "./hat.ts";
+import type { HatOptions } from "./options.ts";
+
+const schedule: Schedule = { epochs: 3, batchSize: 8, lr: 0.1, lrFactor: 3, lrPatience: 2, lrMin: 1e-4 };
+const scenario = syntheticScenario();
+const mlp = network([4, 4, 1], flatten(), dropout(0.1), linear(24), relu(), dropout(0.3), linear(24), relu());
+const convolutional = network([4, 4, 1], conv2d(8, 3, { padding: 1 }), relu(), flatten(), linear(16), relu());
+
+function hat(body: Network, backend: Backend, options: Partial<HatOptions> = {}): Hat {
+  return new Hat({ body, backend, seed: 3, schedule, c: 0.5, ...options });
+}
+
+describe.each(availableBackends())("on the backend $name", (backend) => {
+  describe.each(["min", "tight"] as const)("HAT with protection %s keeps the Learner contract", (protection) => {
+    const subject = { make: () => hat(mlp, backend, { protection }), scenario, backend };
+    for (const { name, check } of learnerConformance(subject)) test(name, check);
+  });
+
+  test.each([
+    ["an MLP", mlp],
+    ["a convolutional network", convolutional],
+  ])("%s learns every task and changes no bit of an earlier one", async (_, body) => {
+    const learner = hat(body, backend, { schedule: { ...schedule, epochs: 20 } });
+    try {
+      const result = await run(scenario, learner, { seed: 3, backend });
+
+      expect(result.bitExactOldLogits).toBe(true);
+      expect(result.lockedUnchanged).toBe(true);
+      expect(result.forgetting).toBe(0);
+      expect(result.acc).toBeGreaterThan(0.9);
+    } finally {
+      learner.dispose();
+    }
+  });
+
+  test("a task that closes a layer is refused with what to do, and nothing is leaked", async () => {
+    const before = memoryUse();
+    const learner = hat(mlp, backend, { c: 1000, schedule: { ...schedule, epochs: 12 } });
+
+    await expect(learner.learn(scenario.tasks[0]!, testContext())).rejects.toThrow(
+      expect.objectContaining({ code: "CLOSED_LAYER", message: expect.stringContaining("smaller c") }),
+    );
+    learner.dispose();
+
+    expect(memoryUse()).toEqual(before);
+  });
+});
+
+test.each([
+  ["sMax", { sMax: 0 }],
+  ["c", { c: -1 }],
+  ["protection", { protection: "max" as never }],
+  ["compensation", { compensation: "some" as never }],
+  ["annealing", { annealing: "none" as never }],
+])("a setting %s that makes no sense is refused by name", (name, options) => {
+  const [backend] = availableBackends();
+
+  expect(() => hat(mlp, backend!, options)).toThrow(ConfigError);
+  expect(() => hat(mlp, backend!, options)).toThrow(new RegExp(name));
+});

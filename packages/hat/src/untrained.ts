@@ -1,0 +1,29 @@
+import { forward, tidy, type ChannelSpace, type Tensor } from "@milliner/core";
+import type { MultiHead, Task } from "@milliner/continual";
+import { disposeEmbeddings, initialEmbeddings } from "./embeddings.ts";
+import { hardGates } from "./gates.ts";
+import { harden } from "./hardening.ts";
+import type { HatSettings } from "./options.ts";
+
+/**
+ * Logits of a task before its first step: the body as earlier tasks left it, with the head and the units that the task
+ * would begin with. What forward transfer is measured with. The caller owns them.
+ */
+export function untrainedLogits(
+  heads: MultiHead,
+  spaces: readonly ChannelSpace[],
+  settings: HatSettings,
+  task: Task,
+  images: Tensor,
+): Tensor {
+  const { network, parameters, dispose } = heads.untrained(task.id, task.classes.length);
+  const embeddings = initialEmbeddings(spaces, task.id, settings);
+  try {
+    return tidy(() =>
+      forward(network, parameters, images, { gates: hardGates(harden(embeddings), images.backend) }),
+    );
+  } finally {
+    disposeEmbeddings(embeddings);
+    dispose();
+  }
+}
