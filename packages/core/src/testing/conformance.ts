@@ -1,0 +1,38 @@
+import type { Backend } from "../backend/backend.ts";
+import { activationClaims } from "./conformance/activation.ts";
+import type { ConformanceCase } from "./conformance/case.ts";
+import { convolutionClaims } from "./conformance/convolution.ts";
+import { dropoutClaims } from "./conformance/dropout.ts";
+import { elementwiseClaims } from "./conformance/elementwise.ts";
+import { gateClaims } from "./conformance/gate.ts";
+import { lossClaims } from "./conformance/loss.ts";
+import { poolingClaims } from "./conformance/pooling.ts";
+import { productClaims } from "./conformance/products.ts";
+import { reductionClaims } from "./conformance/reductions.ts";
+
+/**
+ * What every backend promises, one case a claim: each kernel against a naive loop in double, written from its formula, within
+ * a stated bound; outputs are full of NaN first and have NaN around them. A backend that calls itself `exact` is also held
+ * to the bits of the single-chain rule, by an fma in software. The cases take no test runner: call `check`, which throws.
+ *
+ * @example
+ * for (const { name, check } of conformanceCases(myBackend)) test(name, check);
+ */
+export function conformanceCases(backend: Backend): readonly ConformanceCase[] {
+  return [
+    productClaims,
+    activationClaims,
+    convolutionClaims,
+    poolingClaims,
+    gateClaims,
+    lossClaims,
+    elementwiseClaims,
+    dropoutClaims,
+    reductionClaims,
+  ].flatMap((claims) =>
+    Object.entries(claims).map(([name, check]) => ({
+      name: `${backend.name}: ${name}`,
+      check: () => check(backend),
+    })),
+  );
+}

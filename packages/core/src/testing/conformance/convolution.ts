@@ -1,0 +1,164 @@
+import { Numbers, poisoned } from "../arrays.ts";
+import { chain, plus, positive } from "../bounded.ts";
+import type { Claims } from "./case.ts";
+import { checkOutput, checkRefused } from "./check.ts";
+
+// n, height, width, in, out, kernel height and width, strides, paddings.
+const geometries: readonly (readonly number[])[] = [
+  [0, 4, 4, 2, 3, 3, 3, 1, 1, 0, 0],
+  [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
+  [2, 5, 4, 3, 5, 3, 2, 1, 1, 0, 0],
+  [2, 5, 6, 1, 17, 3, 3, 1, 1, 1, 1],
+  [1, 7, 8, 4, 3, 3, 3, 2, 3, 1, 2],
+  [3, 6, 6, 17, 2, 1, 1, 2, 2, 0, 0],
+  [1, 3, 9, 2, 33, 3, 5, 1, 2, 2, 0],
+];
+
+type Pair = readonly [number, number];
+type Visit = (image: number, oy: number, ox: number, o: number, r: number, s: number, c: number) => void;
+
+class Problem {
+  readonly geometry: Int32Array;
+  readonly x: Float32Array;
+  readonly w: Float32Array;
+  readonly dy: Float32Array;
+  readonly bias: Float32Array;
+  readonly #outHeight: number;
+  readonly #outWidth: number;
+
+  constructor(geometry: readonly number[], numbers: Numbers) {
+    const [n, height, width, inputs, outputs, r, s, strideY, strideX, padY, padX] = geometry as Sizes;
+    this.geometry = Int32Array.from(geometry);
+    this.#outHeight = Math.floor((height + 2 * padY - r) / strideY) + 1;
+    this.#outWidth = Math.floor((width + 2 * padX - s) / strideX) + 1;
+    this.x = numbers.floats(n * height * width * inputs);
+    this.w = numbers.floats(outputs * r * s * inputs);
+    this.dy = numbers.floats(n * this.#outHeight * this.#outWidth * outputs);
+    this.bias = numbers.floats(outputs);
+  }
+
+  // Every (output element, kernel element) of the convolution in the order image, oy, ox, o, r, s, c: naive, and slow.
+  #forAll(visit: Visit): void {
+    const [n, , , inputs, outputs, kernelHeight, kernelWidth] = this.geometry as unknown as Sizes;
+    for (let image = 0; image < n; image++)
+      for (let oy = 0; oy < this.#outHeight; oy++)
+        for (let ox = 0; ox < this.#outWidth; ox++)
+          for (let o = 0; o < outputs; o++)
+            for (let r = 0; r < kernelHeight; r++)
+              for (let s = 0; s < kernelWidth; s++)
+                for (let c = 0; c < inputs; c++) visit(image, oy, ox, o, r, s, c);
+  }
+
+  // Indices of the elements of x, w and y that meet there; x is -1 in the padding.
+  #meeting(...[image, oy, ox, o, r, s, c]: Parameters<Visit>): { x: number; w: number; y: number } {
+    const [, height, width, inputs, outputs, kernelHeight, kernelWidth, strideY, strideX, padY, padX] =
+      this.geometry as unknown as Sizes;
+    const [iy, ix] = [oy * strideY + r - padY, ox * strideX + s - padX];
+    const inside = iy >= 0 && iy < height && ix >= 0 && ix < width;
+    return {
+      x: inside ? ((image * height + iy) * width + ix) * inputs + c : -1,
+      w: ((o * kernelHeight + r) * kernelWidth + s) * inputs + c,
+      y: ((image * this.#outHeight + oy) * this.#outWidth + ox) * outputs + o,
+    };
+  }
+
+  // The terms of each element of one of the three arrays; `key` sorts those of an element into the order of its chain.
+  terms(of: "x" | "w" | "y"): Pair[][] {
+    const factors = { x: this.x, w: this.w, y: this.dy };
+    const [a, b] = ({ x: ["y", "w"], w: ["y", "x"], y: ["x", "w"] } as const)[of];
+    const found: { key: number; pair: Pair }[][] = Array.from(factors[of], () => []);
+    this.#forAll((...indices) => {
+      const at = this.#meeting(...indices);
+      if (at.x < 0) return;
+      const [, , , o, r, s] = indices;
+      // Forward and weight gradient have their order already; the input gradient's is kernel row, column, output.
+      const key = of === "x" ? (r * 1000 + s) * 1000 + o : 0;
+      found[at[of]]!.push({ key, pair: [factors[a][at[a]]!, factors[b][at[b]]!] });
+    });
+    return found.map((list) => list.toSorted((p, q) => p.key - q.key).map(({ pair }) => pair));
+  }
+}
+
+type Sizes = readonly [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
+
+export const convolutionClaims: Claims = {
+  "conv2dForward sums over kernel row, kernel column, input channel; then bias, then ReLU": (backend) => {
+    const numbers = new Numbers(30);
+    for (const geometry of geometries) {
+      for (const [biased, relu] of [
+        [false, false],
+        [true, false],
+        [true, true],
+      ] as const) {
+        const p = new Problem(geometry, numbers);
+        const y = poisoned(p.dy.length);
+
+        backend.kernels.conv2dForward(p.x, p.w, biased ? p.bias : null, y, p.geometry, relu);
+
+        const terms = p.terms("y");
+        checkOutput(
+          backend,
+          `conv2dForward of [${geometry.join(", ")}], bias ${biased}, relu ${relu}`,
+          y,
+          (at) => {
+            const v = biased ? plus(chain(terms[at]!), p.bias[at % p.bias.length]!) : chain(terms[at]!);
+            return relu ? positive(v) : v;
+          },
+        );
+      }
+    }
+  },
+
+  "conv2dInputGradient sums over kernel row, kernel column, output channel": (backend) => {
+    const numbers = new Numbers(31);
+    for (const geometry of geometries) {
+      const p = new Problem(geometry, numbers);
+      const dx = poisoned(p.x.length);
+
+      backend.kernels.conv2dInputGradient(p.dy, p.w, dx, p.geometry);
+
+      const terms = p.terms("x");
+      checkOutput(backend, `conv2dInputGradient of [${geometry.join(", ")}]`, dx, (at) => chain(terms[at]!));
+    }
+  },
+
+  "conv2dWeightGradient sums over image, output row, output column": (backend) => {
+    const numbers = new Numbers(32);
+    for (const geometry of geometries) {
+      const p = new Problem(geometry, numbers);
+      const dw = poisoned(p.w.length);
+
+      backend.kernels.conv2dWeightGradient(p.dy, p.x, dw, p.geometry);
+
+      const terms = p.terms("w");
+      checkOutput(backend, `conv2dWeightGradient of [${geometry.join(", ")}]`, dw, (at) => chain(terms[at]!));
+    }
+  },
+
+  "a convolution whose kernel does not fit is refused": (backend) => {
+    const geometry = Int32Array.of(1, 2, 2, 1, 1, 3, 3, 1, 1, 0, 0);
+    const call = (): void =>
+      backend.kernels.conv2dForward(
+        new Float32Array(4),
+        new Float32Array(9),
+        null,
+        new Float32Array(1),
+        geometry,
+        false,
+      );
+
+    checkRefused("conv2dForward of a 3 x 3 kernel on 2 x 2", call, "3 x 3", "2 x 2");
+  },
+};

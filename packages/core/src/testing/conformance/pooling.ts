@@ -1,0 +1,111 @@
+import { isIntact, isPoison, Numbers, poisoned, poisonedIntegers } from "../arrays.ts";
+import type { Claims } from "./case.ts";
+import { check, checkRefused, checkSame } from "./check.ts";
+
+// n, height, width, channels, window, strides: windows that overlap, touch, leave gaps, and leave pixels over.
+const geometries: readonly (readonly number[])[] = [
+  [0, 4, 4, 3, 2, 2, 2, 2],
+  [1, 1, 1, 1, 1, 1, 1, 1],
+  [2, 5, 7, 3, 2, 2, 2, 2],
+  [1, 6, 5, 17, 3, 2, 1, 1],
+  [3, 7, 7, 33, 2, 3, 3, 3],
+];
+
+function outputs(geometry: readonly number[]): readonly [number, number] {
+  const [, height, width, , r, s, strideY, strideX] = geometry as unknown as Sizes;
+  return [Math.floor((height - r) / strideY) + 1, Math.floor((width - s) / strideX) + 1];
+}
+
+type Sizes = readonly [number, number, number, number, number, number, number, number];
+
+export const poolingClaims: Claims = {
+  "maxPool2dForward selects the first largest element of each window, and says where it was": (backend) => {
+    const numbers = new Numbers(40);
+    for (const geometry of geometries) {
+      const [n, height, width, channels, r, s, strideY, strideX] = geometry as unknown as Sizes;
+      const [outHeight, outWidth] = outputs(geometry);
+      const size = n * outHeight * outWidth * channels;
+      // Quarters: ties are common.
+      const x = numbers.floats(n * height * width * channels).map((v) => Math.round(v * 2) / 2);
+      const [y, argmax] = [poisoned(size), poisonedIntegers(size)];
+
+      backend.kernels.maxPool2dForward(x, y, argmax, Int32Array.from(geometry));
+
+      y.forEach((value, at) => {
+        const channel = at % channels;
+        const ox = Math.floor(at / channels) % outWidth;
+        const oy = Math.floor(at / channels / outWidth) % outHeight;
+        const image = Math.floor(at / channels / outWidth / outHeight);
+        const window = Array.from({ length: r * s }, (_, i) => {
+          const [row, column] = [oy * strideY + Math.floor(i / s), ox * strideX + (i % s)];
+          return (row * width + column) * channels + channel;
+        });
+        const values = window.map((index) => x[image * height * width * channels + index]!);
+        const most = values.reduce((a, b) => (b > a ? b : a));
+        const what = (): string => `maxPool2dForward of [${geometry.join(", ")}]: element ${at}`;
+        checkSame(value, values[values.indexOf(most)]!, what);
+        checkSame(argmax[at]!, window[values.indexOf(most)]!, () => `${what()}, argmax`);
+      });
+      check(isIntact(y) && isIntact(argmax), () => "something outside of the outputs was written");
+    }
+  },
+
+  "maxPool2dForward does not hide a NaN": (backend) => {
+    for (let at = 0; at < 4; at++) {
+      const x = Float32Array.of(1, 2, 3, 4);
+      x[at] = NaN;
+      const [y, argmax] = [new Float32Array(1), new Int32Array(1)];
+
+      backend.kernels.maxPool2dForward(x, y, argmax, Int32Array.of(1, 2, 2, 1, 2, 2, 2, 2));
+
+      checkSame(y[0]!, NaN, () => `the largest of a window with NaN at ${at}`);
+      checkSame(argmax[0]!, at, () => "its position");
+    }
+  },
+
+  "maxPool2dBackward adds dy where the maxima were, outputs ascending, and 0 elsewhere": (backend) => {
+    const numbers = new Numbers(41);
+    for (const geometry of geometries) {
+      const [n, height, width, channels] = geometry as unknown as Sizes;
+      const [outHeight, outWidth] = outputs(geometry);
+      const size = n * outHeight * outWidth * channels;
+      const image = height * width * channels;
+      const x = numbers.floats(n * image);
+      const [dy, dx, argmax] = [numbers.floats(size), poisoned(n * image), new Int32Array(size)];
+      backend.kernels.maxPool2dForward(x, new Float32Array(size), argmax, Int32Array.from(geometry));
+
+      backend.kernels.maxPool2dBackward(dy, argmax, dx, Int32Array.from(geometry));
+
+      const expected = new Float32Array(n * image); // each addition rounds once: the same bits on every backend
+      dy.forEach((d, i) => {
+        const at = Math.floor(i / (size / n)) * image + argmax[i]!;
+        expected[at] = expected[at]! + d;
+      });
+      dx.forEach((d, at) =>
+        checkSame(d, expected[at]!, () => `maxPool2dBackward of [${geometry.join(", ")}]: element ${at}`),
+      );
+      check(isIntact(dx), () => "something outside of dx was written");
+    }
+  },
+
+  "a position outside of the image is refused before anything is written": (backend) => {
+    for (const at of [-1, 4]) {
+      const dx = poisoned(4);
+
+      checkRefused(
+        `argmax ${at} in an image of 4`,
+        () =>
+          backend.kernels.maxPool2dBackward(
+            Float32Array.of(1),
+            Int32Array.of(at),
+            dx,
+            Int32Array.of(1, 2, 2, 1, 2, 2, 2, 2),
+          ),
+        String(at),
+        "4",
+      );
+
+      check(isPoison(dx, 0), () => "maxPool2dBackward wrote before it refused");
+    }
+  },
+};
