@@ -114,7 +114,7 @@ async function compareBatch(
     );
   }
   if (!logits.every(Number.isFinite)) {
-    throw new ConfigError(
+    throw new NumericError(
       "NOT_FINITE",
       "core's logits hold NaN or an infinity; there is nothing to compare with",
     );

@@ -1,0 +1,308 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  Bits,
+  channelSpaces,
+  compact,
+  concat,
+  conv2d,
+  dropout,
+  elements,
+  flatten,
+  forward,
+  initialise,
+  linear,
+  maxPool2d,
+  network,
+  NumericError,
+  outputShape,
+  referenceBackend as backend,
+  relu,
+  residual,
+  selectBackend,
+  sequential,
+  ShapeError,
+  Stream,
+  tensor,
+  tidy,
+  type Backend,
+  type Block,
+  type Network,
+  type Parameters,
+  type Shape,
+} from "@milliner/core";
+import { exportNetwork, type ExportOptions } from "./export.ts";
+import { OnnxError } from "./onnx-error.ts";
+import { loadOnnxRuntime } from "./runtime.ts";
+import { verifyModel, type ModelVerification, type VerificationBatch } from "./verify.ts";
+
+const found = await loadOnnxRuntime();
+if ("missing" in found) throw new Error(found.missing);
+const runtime = found;
+
+const seed = fc.integer({ min: 0, max: 1000 });
+const size = fc.integer({ min: 1, max: 5 });
+
+/** A block for what has the shape so far; one that does not fit is left out. */
+type Piece = (shape: Shape) => Block;
+
+const piece: fc.Arbitrary<Piece> = fc.oneof(
+  fc
+    .record({
+      channels: size,
+      kernel: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+      stride: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
+      padding: fc.tuple(fc.integer({ min: 0, max: 1 }), fc.integer({ min: 0, max: 1 })),
+      bias: fc.boolean(),
+    })
+    .map(
+      ({ channels, kernel, ...options }): Piece =>
+        () =>
+          sequential(conv2d(channels, kernel, options), relu()),
+    ),
+  fc.boolean().map(
+    (bias): Piece =>
+      (shape) =>
+        residual(sequential(conv2d(shape.at(-1)!, 3, { padding: 1, bias }), relu())),
+  ),
+  size.map(
+    (channels): Piece =>
+      () =>
+        residual(conv2d(channels, 3, { padding: 1 }), conv2d(channels, 1, { bias: false })),
+  ),
+  fc.tuple(size, size).map(
+    ([a, b]): Piece =>
+      () =>
+        concat(conv2d(a, 1), sequential(), sequential(conv2d(b, 1), relu())),
+  ),
+  fc.constant<Piece>(() => relu()),
+  fc.constant<Piece>(() => dropout(0.5)),
+  fc.constantFrom(1, 2).map(
+    (stride): Piece =>
+      () =>
+        maxPool2d(2, { stride }),
+  ),
+);
+
+const hidden = fc.array(fc.record({ units: size, bias: fc.boolean(), rectified: fc.boolean() }), {
+  maxLength: 3,
+});
+
+/** Images through convolutions and their company, or straight into an MLP; or vectors. */
+const anyNetwork: fc.Arbitrary<Network> = fc
+  .record({
+    input: fc.oneof(
+      fc.tuple(fc.integer({ min: 3, max: 8 }), fc.integer({ min: 3, max: 8 }), size),
+      fc.tuple(size),
+    ),
+    pieces: fc.array(piece, { maxLength: 4 }),
+    hidden,
+    classes: fc.integer({ min: 2, max: 6 }),
+  })
+  .map(({ input, pieces, hidden: layers, classes }) => {
+    const blocks: Block[] = [];
+    if (input.length === 3) {
+      for (const one of pieces) {
+        try {
+          const next = one(outputShape(network(input, ...blocks)));
+          // Sums of branches that are joined in different ways can be built, but not run.
+          channelSpaces(network(input, ...blocks, next));
+          blocks.push(next);
+        } catch (error) {
+          if (!(error instanceof ShapeError)) throw error;
+        }
+      }
+      blocks.push(flatten());
+    }
+    for (const { units, bias, rectified } of layers) {
+      blocks.push(linear(units, { bias }));
+      if (rectified) blocks.push(relu(), dropout(0.2));
+    }
+    return network(input, ...blocks, linear(classes));
+  });
+
+const options: fc.Arbitrary<ExportOptions> = fc.record({
+  layout: fc.constantFrom("nchw", "nhwc"),
+  softmax: fc.boolean(),
+});
+
+function batchOf(
+  whole: Network,
+  parameters: Parameters,
+  images: number,
+  from: number,
+  on: Backend = backend,
+): VerificationBatch {
+  const shape = [images, ...whole.inputShape];
+  const values = new Stream(from, "images").uniform(elements(shape), -1, 1, 0);
+  const logits = tidy(() => forward(whole, parameters, tensor(values, shape, { backend: on })).toArray());
+  return { images: values, shape, logits };
+}
+
+test("a random network gives in onnxruntime what it gives in core, in either layout", async () => {
+  await fc.assert(
+    fc.asyncProperty(anyNetwork, options, seed, async (whole, given, from) => {
+      const parameters = initialise(whole, { backend, seed: from });
+      const batches = [batchOf(whole, parameters, 3, from), batchOf(whole, parameters, 1, from + 1)];
+
+      const verification = await verifyModel(exportNetwork(whole, parameters, given), batches, { runtime });
+
+      expect(verification).toMatchObject({ images: 4, ok: true });
+      for (const parameter of parameters.values()) parameter.dispose();
+    }),
+    { numRuns: 80 },
+  );
+});
+
+test("a pruned network gives in onnxruntime what the masked one gives in core", async () => {
+  await fc.assert(
+    fc.asyncProperty(anyNetwork, options, seed, async (whole, given, from) => {
+      const parameters = initialise(whole, { backend, seed: from });
+      const stream = new Stream(from, "masks");
+      const { gatePoints, edge } = channelSpaces(whole);
+      const logitSpaces = new Set(edge(whole.output).segments);
+      const gated = [...new Set(gatePoints.values())].filter((space) => !logitSpaces.has(space));
+      const masks = new Map(
+        gated.map(({ name, units }, i) => {
+          const draws = stream.uniform(units, 0, 1, i);
+          return [name, Bits.from(units, (unit) => unit === 0 || draws[unit]! < 0.5)];
+        }),
+      );
+      const gates = new Map(
+        [...masks].map(([name, bits]) => [name, tensor(bits.toFloats(), [bits.length], { backend })]),
+      );
+      const { images, shape } = batchOf(whole, parameters, 4, from);
+      const logits = tidy(() =>
+        forward(whole, parameters, tensor(images, shape, { backend }), { gates }).toArray(),
+      );
+      const small = compact(whole, parameters, masks);
+
+      const verification = await verifyModel(
+        exportNetwork(small.network, small.parameters, given),
+        [{ images, shape, logits }],
+        {
+          runtime,
+        },
+      );
+
+      expect(verification).toMatchObject({ images: 4, ok: true });
+    }),
+    { numRuns: 40 },
+  );
+});
+
+const images = network([6, 6, 3], conv2d(4, 3), relu(), maxPool2d(2), flatten(), linear(5));
+const parameters = initialise(images, { backend, seed: 11 });
+
+test("the backend that a user gets agrees with onnxruntime too", async () => {
+  const chosen = selectBackend();
+  const own = initialise(images, { backend: chosen, seed: 12 });
+
+  const verification = await verifyModel(exportNetwork(images, own), [batchOf(images, own, 64, 5, chosen)]);
+
+  expect(verification).toMatchObject({
+    images: 64,
+    sameArgmax: 64,
+    tolerance: 1e-5,
+    ok: true,
+    runtime: "1.30.0",
+  });
+});
+
+test("normalisation in the graph makes the model take images as they are", async () => {
+  const { images: raw, shape } = batchOf(images, parameters, 3, 7);
+  const [mean, std] = [
+    [0.1, -0.2, 0.3],
+    [0.5, 2, 1.5],
+  ];
+  const normalised = raw.map((value, i) => (value - mean[i % 3]!) / std[i % 3]!);
+  const logits = tidy(() => forward(images, parameters, tensor(normalised, shape, { backend })).toArray());
+
+  const results: ModelVerification[] = [];
+  for (const layout of ["nchw", "nhwc"] as const) {
+    const model = exportNetwork(images, parameters, { layout, normalisation: { mean, std, inGraph: true } });
+    results.push(await verifyModel(model, [{ images: raw, shape, logits }], { runtime }));
+  }
+  const outside = exportNetwork(images, parameters, { normalisation: { mean, std } });
+  results.push(await verifyModel(outside, [{ images: normalised, shape, logits }], { runtime }));
+
+  expect(results.map(({ ok }) => ok)).toEqual([true, true, true]);
+});
+
+test("networks without layers, and those that end in an image, keep the layout that was asked for", async () => {
+  const shapes: (readonly number[])[] = [];
+  for (const whole of [network([2, 3, 4], dropout(0.5)), network([4, 5, 2], conv2d(3, 2))]) {
+    const own = initialise(whole, { backend, seed: 1 });
+    const batch = batchOf(whole, own, 2, 3);
+    for (const layout of ["nchw", "nhwc"] as const) {
+      const session = await runtime.load(exportNetwork(whole, own, { layout }));
+      const [h, w, c] = whole.inputShape as [number, number, number];
+      const { shape } = await session.run(batch.images, layout === "nchw" ? [2, c, h, w] : [2, h, w, c]);
+      shapes.push(shape);
+      await session.release();
+    }
+  }
+
+  expect(shapes).toEqual([
+    [2, 4, 2, 3],
+    [2, 2, 3, 4],
+    [2, 3, 3, 4],
+    [2, 3, 4, 3],
+  ]);
+});
+
+test("a model of other weights does not pass, and says by how much", async () => {
+  const others = initialise(images, { backend, seed: 99 });
+
+  const verification = await verifyModel(
+    exportNetwork(images, others),
+    [batchOf(images, parameters, 16, 1)],
+    { runtime },
+  );
+
+  expect(verification.ok).toBe(false);
+  expect(verification.largestDifference).toBeGreaterThan(0.01);
+  expect(verification.sameArgmax).toBeLessThan(16);
+});
+
+test("where two logits are nearer than twice the tolerance either class is accepted, and counted", async () => {
+  const vector = network([1], linear(3, { bias: false }));
+  const weights = new Map([["fc1.weight", tensor([1, 1 + 1e-6, 0.5], [3, 1], { backend })]]);
+  const model = exportNetwork(vector, weights);
+  // Core is made to say that the first is the larger by a hair.
+  const batch = { images: Float32Array.of(1), shape: [1, 1], logits: Float32Array.of(1 + 1e-6, 1, 0.5) };
+
+  expect(await verifyModel(model, [batch], { runtime })).toMatchObject({
+    images: 1,
+    sameArgmax: 0,
+    ties: 1,
+    ok: true,
+  });
+  expect(await verifyModel(model, [batch], { runtime, tolerance: 1e-7 })).toMatchObject({
+    sameArgmax: 0,
+    ties: 0,
+    ok: false,
+  });
+});
+
+test("batches that do not fit are refused with their sizes", async () => {
+  const model = exportNetwork(images, parameters);
+  const batch = batchOf(images, parameters, 2, 1);
+  const refused = async (one: VerificationBatch): Promise<unknown> =>
+    verifyModel(model, [one], { runtime }).catch((error: unknown) => error);
+
+  expect(await refused({ ...batch, shape: [3, 6, 6, 3] })).toBeInstanceOf(ShapeError);
+  expect(await refused({ ...batch, logits: batch.logits.subarray(0, 8) })).toMatchObject({
+    code: "SHAPE_MISMATCH",
+    message: "the model answers [2, 5] where core has [2, 4]: is it of another task?",
+  });
+  expect(await refused({ ...batch, logits: batch.logits.map(() => NaN) })).toBeInstanceOf(NumericError);
+  await expect(verifyModel(model, [], { runtime })).rejects.toMatchObject({ code: "NO_IMAGES" });
+});
+
+test("what onnxruntime refuses is an OnnxError with its reason", async () => {
+  const refused = runtime.load(Uint8Array.of(1, 2, 3));
+
+  await expect(refused).rejects.toBeInstanceOf(OnnxError);
+  await expect(refused).rejects.toMatchObject({ code: "RUNTIME_FAILED" });
+});
