@@ -42,7 +42,7 @@ export async function loadData({ data, dataset }: Settings, options: DataOptions
 }
 
 /**
- * The images of an earlier run, to look at it again.
+ * The images of an earlier run, to look at it again, from where it had them or from the folder `settings.data`.
  * @throws DataError (`FILE_MISSING`) when they were in memory only, and as `loadData` does
  */
 export async function loadDataAgain(

@@ -9,14 +9,17 @@ const command = fileURLToPath(new URL("../bin/milliner.js", import.meta.url));
 
 /**
  * `milliner verify RUN --json` in a process of its own: nothing of a task may live outside its checkpoint.
+ * @param data - folder of the images, null for the published data set
  * @throws CheckpointError (`VERIFY_FAILED`) when that process says something else than a verification
  */
 export async function verifyInFreshProcess(
   folder: string,
+  data: string | null,
   { backend, threads }: Device,
   signal?: AbortSignal,
 ): Promise<Verification> {
   const args = ["verify", folder, "--json", "--device", backend.name, "--threads", String(threads)];
+  if (data !== null) args.push("--data", data);
   const { status, stdout, stderr } = await output([command, ...args], signal);
   if (status !== 0) {
     const reason = stderr.trim().split("\n").at(-1) ?? "";

@@ -1,5 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { addDoctor } from "./commands/doctor.ts";
+import { addExport } from "./commands/export.ts";
+import { addInspect } from "./commands/inspect.ts";
 import { addPresets } from "./commands/presets.ts";
 import { addTrain } from "./commands/train.ts";
 import { addVerify } from "./commands/verify.ts";
@@ -45,6 +47,8 @@ function program(output: Output): Command {
     .showSuggestionAfterError()
     .exitOverride();
   addTrain(root, output);
+  addExport(root, output);
+  addInspect(root, output);
   addPresets(root, output);
   addDoctor(root, output);
   addVerify(root, output);

@@ -7,14 +7,22 @@ import {
   type Schedule,
 } from "@milliner/continual";
 import { JointLearner, RandomBodyLearner, SgdFrozenLearner, SgdLearner } from "@milliner/continual/baselines";
-import type { Dataset } from "@milliner/data";
+import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
 import { Hat } from "@milliner/hat";
 import type { ControlName, Settings } from "./settings/settings.ts";
 
-/** The tasks that settings make of a data set. @throws ConfigError when the classes cannot be cut so */
-export function makeScenario(settings: Settings, dataset: Dataset): Scenario {
+/**
+ * The tasks that settings make of a data set.
+ * @param normalisation - default: measured on its training images
+ * @throws ConfigError when the classes cannot be cut so
+ */
+export function makeScenario(
+  settings: Settings,
+  dataset: Dataset,
+  normalisation: Normalisation = measureNormalisation(dataset.train),
+): Scenario {
   const { scenario, seed, tasks, validation: validationShare } = settings;
-  const options = { seed, validationShare, ...(tasks === null ? {} : { tasks }) };
+  const options = { seed, validationShare, normalisation, ...(tasks === null ? {} : { tasks }) };
   switch (scenario) {
     case "split":
       return splitScenario(dataset, options);
@@ -38,9 +46,9 @@ function scheduleOf(settings: Settings): Schedule {
 }
 
 /** HAT as the settings say. The caller disposes it. */
-export function makeHat(settings: Settings, scenario: Scenario, backend: Backend): Hat {
+export function makeHat(settings: Settings, inputShape: Scenario["inputShape"], backend: Backend): Hat {
   const { seed, sMax, c, protection, compensation, annealing } = settings;
-  const body = makeBody(settings, scenario.inputShape);
+  const body = makeBody(settings, inputShape);
   return new Hat({
     body,
     backend,

@@ -1,8 +1,9 @@
 import { renameSync, existsSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { CheckpointError, ConfigError, type DeviceName } from "@milliner/core";
-import { run, type RunEvent, type RunResult, type Verification } from "@milliner/continual";
-import type { Dataset } from "@milliner/data";
+import { run, type RunEvent, type RunResult, type Scenario, type Verification } from "@milliner/continual";
+import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
+import type { Hat } from "@milliner/hat";
 import { loadData, loadDataAgain, type DataOptions } from "./data-source.ts";
 import { openDevice, type Device } from "./device.ts";
 import { makeControl, makeHat, makeScenario } from "./model.ts";
@@ -87,13 +88,14 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
   }
 
   const dataset = await imagesOf(settings, before, options);
-  const scenario = makeScenario(settings, dataset);
-  const makeLearner = (): ReturnType<typeof makeHat> => makeHat(settings, scenario, device.backend);
+  const normalisation = before?.notes.normalisation ?? measureNormalisation(dataset.train);
+  const scenario = makeScenario(settings, dataset, normalisation);
+  const makeLearner = (): Hat => makeHat(settings, scenario.inputShape, device.backend);
   const learner = makeLearner();
   const controls = settings.controls.map((control) =>
     makeControl(control, settings, scenario, device.backend),
   );
-  const notes = before?.notes ?? notesOf(settings, dataset, device, options);
+  const notes = before?.notes ?? notesOf(settings, dataset, scenario, normalisation, device, options);
   const file = new RunFileOnce({ name, settings, notes }, folder);
   const canVerify = options.verify !== false && (notes.source !== "memory" || settings.data !== null);
   options.onStart?.({
@@ -112,7 +114,7 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
       folder,
       resume: options.resume ?? false,
       makeLearner,
-      ...(canVerify ? { verifier: freshVerifier(device, options.signal) } : {}),
+      ...(canVerify ? { verifier: freshVerifier(settings, device, options.signal) } : {}),
       events: (event) => {
         file.write();
         options.onEvent?.(event);
@@ -171,6 +173,8 @@ async function imagesOf(settings: Settings, before: RunFile | null, options: Tra
 function notesOf(
   settings: Settings,
   dataset: Dataset,
+  scenario: Scenario,
+  normalisation: Normalisation,
   device: Device,
   options: TrainOptions,
 ): RunFile["notes"] {
@@ -178,6 +182,9 @@ function notesOf(
     learner: "hat",
     source: options.dataset !== undefined ? "memory" : settings.data === null ? "published" : "folder",
     dataset: dataset.name,
+    inputShape: scenario.inputShape,
+    normalisation,
+    tasks: scenario.tasks.map(({ name, classes }) => ({ name, classes })),
     device: device.backend.name,
     isa: device.isa,
     threads: device.threads,
@@ -185,8 +192,12 @@ function notesOf(
   };
 }
 
-function freshVerifier(device: Device, signal: AbortSignal | undefined) {
-  return (folder: string): Promise<Verification> => verifyInFreshProcess(folder, device, signal);
+function freshVerifier(
+  { data }: Settings,
+  device: Device,
+  signal: AbortSignal | undefined,
+): (folder: string) => Promise<Verification> {
+  return (folder) => verifyInFreshProcess(folder, data, device, signal);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { verifyRun } from "@milliner/continual";
 import type { Command } from "commander";
 import { loadDataAgain } from "../data-source.ts";
@@ -9,6 +10,7 @@ import { readRunFile } from "../settings/run-file.ts";
 import { deviceOption, threadsOption, type ComputeFlags } from "./options.ts";
 
 interface VerifyFlags extends ComputeFlags {
+  readonly data?: string;
   readonly json?: boolean;
 }
 
@@ -20,17 +22,29 @@ export function addVerify(program: Command, output: Output): void {
   program
     .command("verify", { hidden: true })
     .argument("<run>", "a run's folder")
+    .option("--data <folder>", "the images, where they are elsewhere by now")
     .addOption(threadsOption())
     .addOption(deviceOption())
     .option("--json", "print one JSON object")
     .action(async (run: string, flags: VerifyFlags) => {
-      const { settings, notes } = await readRunFile(run);
+      const { notes, ...file } = await readRunFile(run);
+      const settings =
+        flags.data === undefined ? file.settings : { ...file.settings, data: resolve(flags.data) };
       const { backend } = openDevice(
         { device: flags.device ?? notes.device, threads: flags.threads },
         (message) => output.note(`warning: ${message}\n`),
       );
-      const scenario = makeScenario(settings, await loadDataAgain(settings, notes, { offline: true }));
-      const found = await verifyRun(run, scenario, () => makeHat(settings, scenario, backend), backend);
+      const scenario = makeScenario(
+        settings,
+        await loadDataAgain(settings, notes, { offline: true }),
+        notes.normalisation,
+      );
+      const found = await verifyRun(
+        run,
+        scenario,
+        () => makeHat(settings, notes.inputShape, backend),
+        backend,
+      );
       if (flags.json === true) {
         printJson(output, found);
         return;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { CheckpointError, type Backend } from "@milliner/core";
 import { StoredJson } from "@milliner/continual";
-import { stringify } from "yaml";
+import { Document, isScalar, stringify, visit } from "yaml";
 import {
   parseSettingsFile,
   readExperimentFile,
@@ -19,6 +19,10 @@ export interface RunNotes {
   /** Kind and name of the data set; its folder is the setting `data`. */
   readonly source: DataSource;
   readonly dataset: string;
+  /** Height, width and channels of an image, and what its pixels (0..1) had subtracted and were divided by. */
+  readonly inputShape: readonly [number, number, number];
+  readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  readonly tasks: readonly { readonly name: string; readonly classes: readonly string[] }[];
   readonly device: Backend["name"];
   /** Instruction set of the kernels; null for the reference. */
   readonly isa: string | null;
@@ -51,8 +55,19 @@ export function runFileText({ name, settings, notes }: RunFile): string {
     "# What was run. `milliner train run.yaml` runs it again.\n",
     stringify({ name }),
     settingsYaml(settings),
-    stringify({ run: { format, version, ...notes } }),
+    notesYaml(notes),
   ].join("");
+}
+
+// Lists on one line each: a task of 100 classes is not 100 lines.
+function notesYaml(notes: RunNotes): string {
+  const document = new Document({ run: { format, version, ...notes } });
+  visit(document, {
+    Seq(_, list) {
+      list.flow = list.items.every((item) => isScalar(item));
+    },
+  });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
 /**
@@ -75,12 +90,22 @@ export async function readRunFile(run: string): Promise<RunFile> {
   }
   const experiment = await readExperimentFile(path);
   const versions = notes.object("versions");
+  const normalisation = notes.object("normalisation");
+  const numbers = (from: StoredJson, key: string): readonly number[] =>
+    from.list(key, (entry) => entry.number("value"));
+  const [height = 0, width = 0, channels = 0] = notes.list("inputShape", (entry) => entry.whole("value"));
   return {
     ...experiment,
     notes: {
       learner: notes.string("learner"),
       source: oneOf(notes, "source", ["published", "folder", "memory"], path),
       dataset: notes.string("dataset"),
+      inputShape: [height, width, channels],
+      normalisation: { mean: numbers(normalisation, "mean"), std: numbers(normalisation, "std") },
+      tasks: notes.list("tasks", (entry) => {
+        const task = entry.object("value");
+        return { name: task.string("name"), classes: task.list("classes", (one) => one.string("value")) };
+      }),
       device: oneOf(notes, "device", ["cpu", "reference"], path),
       isa: notes.nullable("isa", (key) => notes.string(key)),
       threads: notes.whole("threads"),

@@ -1,0 +1,80 @@
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { Failed } from "../exit-status.ts";
+import { exportRun, type ExportedRun } from "../export-run.ts";
+import { printJson, type Output } from "../output.ts";
+import { bytes, textTable } from "../table.ts";
+import { untilInterrupted } from "./interruption.ts";
+import { deviceOption, threadsOption, type ComputeFlags } from "./options.ts";
+
+interface ExportFlags extends ComputeFlags {
+  readonly task?: readonly number[];
+  readonly out?: string;
+  readonly data?: string;
+  readonly verify: "auto" | "require" | "off";
+  readonly offline?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function addExport(program: Command, output: Output): void {
+  program
+    .command("export")
+    .description("write each task of a run as a small ONNX file, and check it against the network")
+    .argument("<run>", "a run's folder")
+    .option("--task <n>", "one task, counted from 0, or all; default: all", taskOf)
+    .option("--out <folder>", "where the files go; default: onnx/ in the run's folder")
+    .addOption(
+      new Option("--verify <when>", "compare with onnxruntime on the whole test set")
+        .choices(["auto", "require", "off"])
+        .default("auto"),
+    )
+    .option("--data <folder>", "the images, where they are elsewhere by now")
+    .addOption(threadsOption())
+    .addOption(deviceOption())
+    .option("--offline", "never use the network")
+    .option("--json", "print one JSON object")
+    .option("--quiet", "no progress")
+    .action(async (run: string, flags: ExportFlags) => {
+      const { task, json, quiet, ...rest } = flags;
+      const note = quiet === true ? () => undefined : output.note;
+      const exported = await untilInterrupted((signal) =>
+        exportRun(run, {
+          ...rest,
+          ...(task === undefined ? {} : { tasks: task }),
+          signal,
+          onTask: ({ file }) => note(`${file}\n`),
+          onWarning: (message) => output.note(`warning: ${message}\n`),
+        }),
+      );
+      if (json === true) printJson(output, exported);
+      else output.result(exportTable(exported));
+      const wrong = exported.tasks.find(({ ok }) => ok === false);
+      if (wrong !== undefined) {
+        throw new Failed(
+          `${wrong.file} does not agree with the network it was exported from; do not ship it`,
+        );
+      }
+    });
+}
+
+function taskOf(text: string): readonly number[] | undefined {
+  if (text === "all") return undefined;
+  if (/^\d{1,9}$/.test(text)) return [Number(text)];
+  throw new InvalidArgumentError("It is a task's number, from 0 up, or all.");
+}
+
+function exportTable({ folder, tasks, runtime }: ExportedRun): string {
+  const rows = tasks.map((task) => [
+    `task ${task.task}: ${task.name}`,
+    task.file,
+    bytes(task.bytes),
+    `${((100 * task.bytes) / task.denseBytes).toFixed(1)} %`,
+    task.images === 0 ? "-" : `${task.sameArgmax} of ${task.images}`,
+    task.largestDifference === null ? "-" : task.largestDifference.toExponential(1),
+    task.sameBitsAsMasked === null ? "-" : task.sameBitsAsMasked ? "yes" : "NO",
+    task.ok === null ? "not checked" : task.ok ? "ok" : "FAILED",
+  ]);
+  const header = ["task", "file", "size", "of dense", "same class", "difference", "pruned = masked", ""];
+  const checked = runtime === null ? "not compared with onnxruntime" : `compared with onnxruntime ${runtime}`;
+  return `${textTable([header, ...rows])}\n${folder}: ${checked}\n`;
+}

@@ -1,0 +1,144 @@
+import { readFile, stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { ConfigError, elements, readSafetensors } from "@milliner/core";
+import { inspectModel, printable, type ModelSummary, type ValueSummary } from "@milliner/onnx";
+import type { Command } from "commander";
+import { printJson, type Output } from "../output.ts";
+import { summariseRun, type RunSummary } from "../run-summary.ts";
+import { settingsYaml } from "../settings/run-file.ts";
+import { bytes, percent, textTable } from "../table.ts";
+
+// What a reader of the whole file may take: ONNX itself ends at 2 GiB.
+const largestBytes = 2 ** 31 - 1;
+
+export function addInspect(program: Command, output: Output): void {
+  program
+    .command("inspect")
+    .description("say what an ONNX file, a file of tensors (.safetensors) or a run's folder holds")
+    .argument("<file>", "a file, or a run's folder")
+    .option("--json", "print one JSON object")
+    .action(async (path: string, { json }: { readonly json?: boolean }) => {
+      const found = await inspect(path);
+      if (json === true) printJson(output, asJson(found));
+      else output.result(inText(found));
+    });
+}
+
+interface TensorFile {
+  readonly kind: "tensors";
+  readonly file: string;
+  readonly bytes: number;
+  readonly tensors: readonly {
+    readonly name: string;
+    readonly dtype: string;
+    readonly shape: readonly number[];
+  }[];
+}
+
+type Found =
+  | { readonly kind: "run"; readonly summary: RunSummary }
+  | { readonly kind: "model"; readonly summary: ModelSummary }
+  | TensorFile;
+
+async function inspect(path: string): Promise<Found> {
+  const { isFolder, size } = await look(path);
+  if (isFolder) return { kind: "run", summary: await summariseRun(path) };
+  if (size > largestBytes) {
+    throw new ConfigError(
+      "TOO_LARGE",
+      `${path} has ${size} bytes; files of up to ${largestBytes} can be inspected`,
+    );
+  }
+  const content = await readFile(path);
+  if (/\.safetensors$/i.test(path)) {
+    const { tensors } = readSafetensors(content, path);
+    const list = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+    return { kind: "tensors", file: path, bytes: content.length, tensors: list };
+  }
+  return { kind: "model", summary: inspectModel(content, path) };
+}
+
+async function look(path: string): Promise<{ readonly isFolder: boolean; readonly size: number }> {
+  try {
+    const found = await stat(path);
+    return { isFolder: found.isDirectory(), size: found.size };
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    const reason = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;
+    throw new ConfigError("FILE_MISSING", `${path} ${reason}; check the path`, { cause });
+  }
+}
+
+function asJson(found: Found): object {
+  if (found.kind !== "model") return found.kind === "run" ? { kind: "run", ...found.summary } : found;
+  const { opsets, operations, metadata, ...summary } = found.summary;
+  return {
+    kind: "model",
+    ...summary,
+    opsets: Object.fromEntries(opsets),
+    operations: Object.fromEntries(operations),
+    metadata: Object.fromEntries(metadata),
+  };
+}
+
+function inText(found: Found): string {
+  switch (found.kind) {
+    case "run":
+      return runText(found.summary);
+    case "model":
+      return modelText(found.summary);
+    case "tensors":
+      return tensorsText(found);
+    default:
+      return found satisfies never;
+  }
+}
+
+function runText(run: RunSummary): string {
+  const { notes } = run;
+  const acc = run.acc === null ? "" : `, mean accuracy ${percent(run.acc)}`;
+  const state = run.isDone
+    ? `done${acc}`
+    : `${run.learned.length} of ${notes.tasks.length} tasks learned, not done`;
+  const tasks = run.learned.map(({ name, accuracy, epochs }, task) => [
+    `task ${task}: ${printable(name)}`,
+    percent(accuracy),
+    `${epochs} epochs`,
+  ]);
+  return [
+    `${run.run}: ${run.name}, ${notes.learner} on ${notes.device}${notes.isa === null ? "" : ` (${notes.isa})`}, ${state}\n\n`,
+    textTable(tasks),
+    tasks.length > 0 ? "\n" : "",
+    run.bitExactOldLogits === null ? "" : `old logits bit-exact: ${run.bitExactOldLogits ? "yes" : "NO"}\n`,
+    run.lockedHash === null ? "" : `locked elements: sha256 ${run.lockedHash}\n`,
+    `newest checkpoint: ${run.checkpoint === null ? "none" : basename(run.checkpoint)}\n\n`,
+    settingsYaml(run.settings),
+  ].join("");
+}
+
+function modelText(model: ModelSummary): string {
+  const shape = (value: ValueSummary): string =>
+    `${printable(value.name)}: ${value.dtype} [${value.shape?.map((size) => (size === null ? "?" : printable(String(size)))).join(", ") ?? "..."}]`;
+  const operations = [...model.operations].map(([name, count]) => `${count} ${printable(name)}`);
+  const lines = [
+    `${model.name}: ONNX, opset ${model.opset ?? "none"}, IR ${model.irVersion}, ${bytes(model.bytes)}`,
+    `graph    ${printable(model.graph)}`,
+    `input    ${model.inputs.map(shape).join("; ")}`,
+    `output   ${model.outputs.map(shape).join("; ")}`,
+    `nodes    ${model.nodes}: ${operations.join(", ")}`,
+    `weights  ${model.parameters}`,
+    ...model.externalData.map(({ location }) => `external data, not opened: ${printable(location)}`),
+    ...[...model.metadata].map(([key, value]) => `${printable(key)} = ${printable(value.slice(0, 500))}`),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function tensorsText({ file, tensors, bytes: size }: TensorFile): string {
+  const rows = tensors.map(({ name, dtype, shape }) => [
+    printable(name),
+    dtype,
+    `[${shape.join(", ")}]`,
+    `${elements(shape)}`,
+  ]);
+  return `${file}: ${tensors.length} tensors, ${bytes(size)}\n\n${textTable(rows)}`;
+}

@@ -1,0 +1,269 @@
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import {
+  ConfigError,
+  elements,
+  forward,
+  parameterSpecs,
+  tensor,
+  tidy,
+  type Backend,
+  type CompactNetwork,
+  type Network,
+} from "@milliner/core";
+import type { Scenario, Split } from "@milliner/continual";
+import type { Dataset } from "@milliner/data";
+import { prune, type Hat } from "@milliner/hat";
+import {
+  exportNetwork,
+  loadOnnxRuntime,
+  OnnxError,
+  verifyModel,
+  type OnnxRuntime,
+  type VerificationBatch,
+} from "@milliner/onnx";
+import { loadDataAgain, type DataOptions } from "./data-source.ts";
+import type { DeviceOptions } from "./device.ts";
+import { openRun, type LearnedRun } from "./learned-run.ts";
+import { makeScenario } from "./model.ts";
+import { writeWholeFile } from "./whole-file.ts";
+
+/** What is exported, and how it is checked. */
+export interface ExportRunOptions extends DataOptions, DeviceOptions {
+  /** Which tasks. Default: all that were learned. */
+  readonly tasks?: readonly number[];
+  /** Folder of the models. Default: `onnx` in the run's. */
+  readonly out?: string;
+  /**
+   * Whether each model is run on the whole test set of its task through onnxruntime and compared with core: where
+   * onnxruntime-node is installed (`auto`, default), always or not at all.
+   */
+  readonly verify?: "auto" | "require" | "off";
+  /** The images, where they were in memory. */
+  readonly dataset?: Dataset;
+  /** The folder of the images, where they are elsewhere by now. */
+  readonly data?: string;
+  readonly onTask?: (task: ExportedTask) => void;
+  readonly onWarning?: (message: string) => void;
+}
+
+/** One exported model. Sizes are those of the model and of the unpruned network with the head of this task. */
+export interface ExportedTask {
+  readonly task: number;
+  readonly name: string;
+  /** Name of the file in the folder. */
+  readonly file: string;
+  readonly bytes: number;
+  readonly denseBytes: number;
+  readonly parameters: number;
+  readonly denseParameters: number;
+  /** Test images that it was compared on; 0 where it was not. */
+  readonly images: number;
+  readonly sameArgmax: number | null;
+  readonly ties: number | null;
+  /** Largest difference of a logit, as a part of the largest logit; null where it was not compared. */
+  readonly largestDifference: number | null;
+  /** Whether the pruned network gave the bits of the masked one for all of them; null where it was not compared. */
+  readonly sameBitsAsMasked: boolean | null;
+  /** Whether everything agreed; null where nothing was compared. */
+  readonly ok: boolean | null;
+}
+
+/** What came of an export. `verification.json` holds its tasks. */
+export interface ExportedRun {
+  readonly run: string;
+  /** The folder of the models. */
+  readonly folder: string;
+  /** Version of onnxruntime-node; null where it did not run. */
+  readonly runtime: string | null;
+  readonly tasks: readonly ExportedTask[];
+}
+
+// Images a turn: large enough for the kernels, small enough for a large network's activations.
+const batchSize = 250;
+
+/**
+ * Writes each task of a run as an ONNX file of its own, pruned to the units that the task uses, and `verification.json`.
+ *
+ * @throws CheckpointError, ConfigError (`TASK_UNKNOWN`), DataError, NativeError as `openRun` and the data do; OnnxError
+ *   (`RUNTIME_MISSING`) when the check is required and onnxruntime-node is not there
+ */
+export async function exportRun(run: string, options: ExportRunOptions = {}): Promise<ExportedRun> {
+  const warn = options.onWarning ?? ((message) => process.emitWarning(message));
+  const learned = await openRun(run, options, warn);
+  try {
+    const tasks = options.tasks ?? Array.from({ length: learned.tasks }, (_, task) => task);
+    checkTasks(tasks, learned, run);
+    const runtime = await runtimeFor(options.verify ?? "auto", warn);
+    const scenario = runtime === null ? null : await scenarioOf(learned, options);
+    const folder = resolve(options.out ?? join(run, "onnx"));
+    const exported: ExportedTask[] = [];
+    for (const task of tasks) {
+      options.signal?.throwIfAborted();
+      const one = await exportTask(learned, task, folder, scenario?.tasks[task]?.test ?? null, runtime);
+      exported.push(one);
+      options.onTask?.(one);
+    }
+    const result = { run: resolve(run), folder, runtime: runtime?.version ?? null, tasks: exported };
+    await writeVerification(result);
+    return result;
+  } finally {
+    learned.hat.dispose();
+  }
+}
+
+function checkTasks(tasks: readonly number[], { tasks: learned }: LearnedRun, run: string): void {
+  const unknown = tasks.find((task) => task >= learned);
+  if (unknown === undefined) return;
+  const range = learned === 1 ? "task 0" : `tasks 0 to ${learned - 1}`;
+  throw new ConfigError(
+    "TASK_UNKNOWN",
+    `${run} has learned ${range}, not task ${unknown}; choose one of them`,
+  );
+}
+
+async function runtimeFor(
+  verify: "auto" | "require" | "off",
+  warn: (message: string) => void,
+): Promise<OnnxRuntime | null> {
+  if (verify === "off") return null;
+  const found = await loadOnnxRuntime();
+  if (!("missing" in found)) return found;
+  if (verify === "require") throw new OnnxError("RUNTIME_MISSING", found.missing);
+  warn(`models are not verified: ${found.missing}`);
+  return null;
+}
+
+async function scenarioOf({ file }: LearnedRun, options: ExportRunOptions): Promise<Scenario> {
+  const settings =
+    options.data === undefined ? file.settings : { ...file.settings, data: resolve(options.data) };
+  const dataset = options.dataset ?? (await loadDataAgain(settings, file.notes, options));
+  return makeScenario(settings, dataset, file.notes.normalisation);
+}
+
+async function exportTask(
+  { file, hat, device }: LearnedRun,
+  task: number,
+  folder: string,
+  test: Split | null,
+  runtime: OnnxRuntime | null,
+): Promise<ExportedTask> {
+  const { name, classes } = file.notes.tasks[task]!;
+  const form = {
+    classes,
+    task: name,
+    normalisation: file.notes.normalisation,
+    name: `${file.name} task ${task}`,
+  };
+  const dense = hat.network(task);
+  const pruned = prune(hat, task);
+  try {
+    const model = exportNetwork(pruned.network, pruned.parameters, form);
+    const fileName = `task-${task}.onnx`;
+    await writeWholeFile(join(folder, fileName), model);
+    return {
+      task,
+      name,
+      file: fileName,
+      bytes: model.length,
+      denseBytes: exportNetwork(dense, hat.parameters, form).length,
+      parameters: countParameters(pruned.network),
+      denseParameters: countParameters(dense),
+      ...(runtime === null || test === null
+        ? notCompared
+        : await compare(model, pruned, hat, task, test, device.backend, runtime, device.threads)),
+    };
+  } finally {
+    for (const each of pruned.parameters.values()) each.dispose();
+  }
+}
+
+function countParameters(network: Network): number {
+  return parameterSpecs(network).reduce((sum, { shape }) => sum + elements(shape), 0);
+}
+
+type Comparison = Pick<
+  ExportedTask,
+  "images" | "sameArgmax" | "ties" | "largestDifference" | "sameBitsAsMasked" | "ok"
+>;
+
+const notCompared: Comparison = {
+  images: 0,
+  sameArgmax: null,
+  ties: null,
+  largestDifference: null,
+  sameBitsAsMasked: null,
+  ok: null,
+};
+
+/** The model against the pruned network within a tolerance, and that against the masked one, bit for bit. */
+async function compare(
+  model: Uint8Array,
+  pruned: CompactNetwork,
+  hat: Hat,
+  task: number,
+  test: Split,
+  backend: Backend,
+  runtime: OnnxRuntime,
+  threads: number,
+): Promise<Comparison> {
+  let sameBits = true;
+  function* batches(): Generator<VerificationBatch> {
+    for (let first = 0; first < test.size; first += batchSize) {
+      const count = Math.min(batchSize, test.size - first);
+      const shape = [count, ...test.shape];
+      const images = new Float32Array(elements(shape));
+      test.read(
+        Array.from({ length: count }, (_, i) => first + i),
+        images,
+      );
+      const logits = tidy(() => {
+        const input = tensor(images, shape, { backend });
+        const masked = hat.logits(task, input).toArray();
+        const found = forward(pruned.network, pruned.parameters, input).toArray();
+        sameBits &&= equalBits(masked, found);
+        return found;
+      });
+      yield { images, shape, logits };
+    }
+  }
+  const { images, sameArgmax, ties, largestDifference, ok } = await verifyModel(model, batches(), {
+    runtime,
+    threads,
+  });
+  return { images, sameArgmax, ties, largestDifference, sameBitsAsMasked: sameBits, ok: ok && sameBits };
+}
+
+function equalBits(a: Float32Array, b: Float32Array): boolean {
+  const [x, y] = [a, b].map(({ buffer, byteOffset, byteLength }) =>
+    Buffer.from(buffer, byteOffset, byteLength),
+  );
+  return x!.equals(y!);
+}
+
+const verificationFormat = "milliner-verification";
+
+/** What is known of models that lie there from an earlier export, and are not replaced, stays. */
+async function writeVerification({ folder, runtime, tasks }: ExportedRun): Promise<void> {
+  const path = join(folder, "verification.json");
+  const replaced = new Set(tasks.map(({ task }) => task));
+  const kept = (await earlierTasks(path)).filter(({ task }) => !replaced.has(task));
+  const all = [...kept, ...tasks].toSorted((a, b) => a.task - b.task);
+  const content = { format: verificationFormat, version: 1, runtime, tasks: all };
+  await writeWholeFile(path, `${JSON.stringify(content, null, 1)}\n`);
+}
+
+async function earlierTasks(path: string): Promise<readonly ExportedTask[]> {
+  try {
+    const found: unknown = JSON.parse(await readFile(path, "utf8"));
+    const isObject = found !== null && typeof found === "object" && "format" in found && "tasks" in found;
+    const isOurs = isObject && found.format === verificationFormat && Array.isArray(found.tasks);
+    return isOurs ? (found.tasks as unknown[]).filter(isEntry) : [];
+  } catch {
+    return []; // none, or not ours: it is written anew
+  }
+}
+
+function isEntry(value: unknown): value is ExportedTask {
+  return value !== null && typeof value === "object" && "task" in value && Number.isSafeInteger(value.task);
+}

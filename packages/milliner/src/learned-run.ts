@@ -1,0 +1,53 @@
+import { CheckpointError } from "@milliner/core";
+import { CheckpointFolder, parseRecord, readCheckpoint, readerOf } from "@milliner/continual";
+import type { Hat } from "@milliner/hat";
+import { openDevice, type Device, type DeviceOptions } from "./device.ts";
+import { makeHat } from "./model.ts";
+import { readRunFile, type RunFile } from "./settings/run-file.ts";
+
+/** A run's network as its newest checkpoint at the end of a task has it. */
+export interface LearnedRun {
+  readonly file: RunFile;
+  /** The caller disposes it. */
+  readonly hat: Hat;
+  /** How many tasks it has learned: 0 up to, but not, this. */
+  readonly tasks: number;
+  readonly device: Device;
+  /** Path of the checkpoint. */
+  readonly checkpoint: string;
+}
+
+/**
+ * Loads a run's network; the run may still go on. It computes on the device that it was trained on, unless told otherwise.
+ * @throws CheckpointError when the folder holds no run, no learned task, or a damaged checkpoint; ConfigError, NativeError
+ */
+export async function openRun(
+  run: string,
+  options: DeviceOptions,
+  onWarning: (message: string) => void,
+): Promise<LearnedRun> {
+  const file = await readRunFile(run);
+  const checkpoints = new CheckpointFolder(run);
+  const newest = (await checkpoints.places()).find(({ epoch }) => epoch === null);
+  if (newest === undefined) {
+    throw new CheckpointError(
+      "MISSING",
+      `${run} has learned no task yet; train it to the end of its first task`,
+    );
+  }
+  const device = openDevice(
+    { device: options.device ?? file.notes.device, threads: options.threads },
+    onWarning,
+  );
+  const checkpoint = checkpoints.file(newest);
+  const { snapshot, record } = await readCheckpoint(checkpoint);
+  const hat = makeHat(file.settings, file.notes.inputShape, device.backend);
+  try {
+    await hat.load(readerOf(snapshot, checkpoint));
+  } catch (error) {
+    hat.dispose();
+    throw error;
+  }
+  const tasks = Math.min(parseRecord(record, checkpoint).learned.length, file.notes.tasks.length);
+  return { file, hat, tasks, device, checkpoint };
+}

@@ -1,0 +1,65 @@
+import { readFile } from "node:fs/promises";
+import { CheckpointError } from "@milliner/core";
+import { CheckpointFolder, parseRecord, readCheckpoint, resultFile, StoredJson } from "@milliner/continual";
+import { readRunFile, type RunNotes } from "./settings/run-file.ts";
+import type { Settings } from "./settings/settings.ts";
+
+/** What a run's folder says about it. */
+export interface RunSummary {
+  readonly run: string;
+  readonly name: string;
+  readonly settings: Settings;
+  readonly notes: RunNotes;
+  /** Whether `result.json` is there. */
+  readonly isDone: boolean;
+  /** Tasks that are learned, with the accuracy that each had when its training ended. */
+  readonly learned: readonly { readonly name: string; readonly accuracy: number; readonly epochs: number }[];
+  /** Mean accuracy at the end; null while the run goes on. */
+  readonly acc: number | null;
+  readonly bitExactOldLogits: boolean | null;
+  readonly lockedHash: string | null;
+  /** Path of the newest checkpoint, null where there is none. */
+  readonly checkpoint: string | null;
+}
+
+/**
+ * Reads a run's folder, without the arrays of its checkpoints being used.
+ * @throws CheckpointError when it is none, or something in it is damaged; ConfigError
+ */
+export async function summariseRun(run: string): Promise<RunSummary> {
+  const { name, settings, notes } = await readRunFile(run);
+  const checkpoints = new CheckpointFolder(run);
+  const [newest] = await checkpoints.places();
+  const checkpoint = newest === undefined ? null : checkpoints.file(newest);
+  const record =
+    checkpoint === null ? null : parseRecord((await readCheckpoint(checkpoint)).record, checkpoint);
+  const result = await readResult(run);
+  return {
+    run,
+    name,
+    settings,
+    notes,
+    isDone: result !== null,
+    learned:
+      record?.learned.map(({ name: task, accuracy, epochs }) => ({ name: task, accuracy, epochs })) ?? [],
+    acc: result?.number("acc") ?? null,
+    bitExactOldLogits: result?.boolean("bitExactOldLogits") ?? null,
+    lockedHash: result?.nullable("lockedHash", (key) => result.string(key)) ?? null,
+    checkpoint,
+  };
+}
+
+async function readResult(run: string): Promise<StoredJson | null> {
+  const path = resultFile(run);
+  try {
+    return new StoredJson(JSON.parse(await readFile(path, "utf8")), path);
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return null;
+    throw new CheckpointError(
+      "DAMAGED",
+      `${path} cannot be read as JSON; resume the run, which writes it anew`,
+      { cause },
+    );
+  }
+}
