@@ -4,16 +4,12 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { saveFolder } from "@milliner/data";
-import { digits } from "./digits.ts";
+import { digitsFolder } from "./digits.ts";
 
 const workspace = fileURLToPath(new URL("../../..", import.meta.url));
 const command = fileURLToPath(new URL("../bin/milliner.js", import.meta.resolve("milliner")));
 
-// Converted once; the files appear one by one and whole, this one last.
-const data = join(workspace, ".cache", "digits");
-if (!existsSync(join(data, "t10k-images-idx3-ubyte"))) await saveFolder(data, digits());
-
+const data = await digitsFolder();
 const { run, isBegun } = runFolder();
 await milliner("train", "split-mnist", "--data", data, "--out", run, ...(isBegun ? ["--resume"] : []));
 await milliner("export", run);

