@@ -251,6 +251,28 @@ test("networks without layers, and those that end in an image, keep the layout t
   ]);
 });
 
+test("names of layers never meet the names that the exporter gives", async () => {
+  const awkward = network(
+    [4, 4, 2],
+    conv2d(2, 1, { name: "x" }),
+    relu(),
+    flatten(),
+    linear(3, { name: "logits" }),
+    linear(3, { name: "logits.weight" }),
+    linear(3, { name: "output" }),
+    linear(3, { name: "softmax" }),
+    linear(2, { name: "probabilities" }),
+  );
+  const own = initialise(awkward, { backend, seed: 1 });
+
+  const model = exportNetwork(awkward, own, { layout: "nhwc", softmax: true });
+
+  expect(await verifyModel(model, [batchOf(awkward, own, 3, 1)], { runtime })).toMatchObject({
+    images: 3,
+    ok: true,
+  });
+});
+
 test("a model of other weights does not pass, and says by how much", async () => {
   const others = initialise(images, { backend, seed: 99 });
 
