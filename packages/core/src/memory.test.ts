@@ -1,0 +1,152 @@
+import { setImmediate } from "node:timers/promises";
+import v8 from "node:v8";
+import vm from "node:vm";
+import { describe, expect, test } from "vitest";
+import { availableBackends } from "./backend/registry.ts";
+import { referenceBackend } from "./backend/reference.ts";
+import { keep, memoryUse, tidy } from "./memory.ts";
+import { Tensor, zeros } from "./tensor.ts";
+
+const backend = referenceBackend;
+
+function make(size = 3): Tensor {
+  return zeros([size], { backend });
+}
+
+test("tidy frees what was made inside and not returned", () => {
+  const before = memoryUse().buffers;
+
+  const kept = tidy(() => {
+    make();
+    make();
+    return make();
+  });
+
+  expect(kept.disposed).toBe(false);
+  expect(memoryUse().buffers).toBe(before + 1);
+  kept.dispose();
+});
+
+test("what is returned in an array, a map or an object of them is kept", () => {
+  const before = memoryUse().buffers;
+
+  const result = tidy(() => ({
+    list: [make(), [make()]],
+    map: new Map([["a", make()]]),
+    values: new Float32Array(1000),
+    nothing: null,
+  }));
+
+  expect(memoryUse().buffers).toBe(before + 3);
+  for (const t of [...result.list.flat(), ...result.map.values()]) t.dispose();
+  expect(memoryUse().buffers).toBe(before);
+});
+
+test("what an inner tidy returns belongs to the outer one", () => {
+  const before = memoryUse().buffers;
+  let inner: Tensor | undefined;
+
+  tidy(() => {
+    inner = tidy(() => make());
+    expect(inner.disposed).toBe(false);
+  });
+
+  expect(inner!.disposed).toBe(true);
+  expect(memoryUse().buffers).toBe(before);
+});
+
+test("keep takes a tensor out of every scope", () => {
+  const kept = tidy(() => {
+    const t = tidy(() => ({ hidden: () => keep(make()) })).hidden();
+    tidy(() => keep(t));
+    return { later: () => t };
+  }).later();
+
+  expect(kept.disposed).toBe(false);
+  kept.dispose();
+});
+
+test("an error frees everything and passes through; the scopes around go on", () => {
+  const before = memoryUse().buffers;
+
+  tidy(() => {
+    const outer = make();
+    expect(() =>
+      tidy(() => {
+        make();
+        throw new RangeError("out");
+      }),
+    ).toThrow(RangeError);
+    expect(outer.disposed).toBe(false);
+    expect(memoryUse().buffers).toBe(before + 1);
+  });
+
+  expect(memoryUse().buffers).toBe(before);
+});
+
+test("an async function is refused, and what it made is freed", () => {
+  const before = memoryUse().buffers;
+
+  expect(() => tidy(async () => make())).toThrow("synchronous");
+
+  expect(memoryUse().buffers).toBe(before);
+});
+
+describe.each(availableBackends())("on $name", (on) => {
+  test("a disposed buffer serves the next tensor of its size class", () => {
+    const first = zeros([1000], { backend: on });
+    const buffer = first.data.buffer;
+    first.dispose();
+
+    const second = zeros([990], { backend: on });
+    const third = zeros([1000], { backend: on });
+
+    expect(second.data.buffer).toBe(buffer);
+    expect(third.data.buffer).not.toBe(buffer);
+    second.dispose();
+    third.dispose();
+  });
+
+  test("at most a quarter of a buffer above 256 bytes is unused, and memoryUse counts whole buffers", () => {
+    for (const count of [0, 1, 64, 65, 100, 1023, 1024, 1025, 12_345]) {
+      const before = memoryUse().bytes;
+
+      const t = new Tensor([count], { backend: on });
+
+      const held = memoryUse().bytes - before;
+      expect(held).toBe(t.data.buffer.byteLength);
+      expect(held).toBeGreaterThanOrEqual(4 * count);
+      expect(held).toBeLessThanOrEqual(Math.max(256, (4 * count) / 0.75));
+      t.dispose();
+    }
+  });
+});
+
+test("a pool belongs to one backend: another's buffers are never handed out", () => {
+  const other = { ...backend };
+  const first = make(77);
+  const buffer = first.data.buffer;
+  first.dispose();
+
+  const second = zeros([77], { backend: other });
+
+  expect(second.data.buffer).not.toBe(buffer);
+  second.dispose();
+});
+
+test("a tensor that nobody disposed leaves the counts when it is collected, and its buffer is not reused", async () => {
+  v8.setFlagsFromString("--expose-gc");
+  const collect = vm.runInNewContext("gc") as () => void;
+  const before = memoryUse();
+  (() => {
+    for (let i = 0; i < 10; i++) make(500);
+  })();
+  expect(memoryUse().buffers).toBe(before.buffers + 10);
+
+  for (let turn = 0; turn < 100 && memoryUse().buffers > before.buffers; turn++) {
+    collect();
+    await setImmediate();
+  }
+
+  expect(memoryUse()).toEqual(before);
+});
