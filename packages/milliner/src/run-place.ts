@@ -9,16 +9,21 @@ export const runsFolder = "runs";
  * Where a run goes when nobody says: `runs/NAME-seed-N`, or the first free of `runs/NAME-seed-N-2`, `-3`, ... To resume it is
  * the newest of them, which is the one with the largest number.
  */
-export async function defaultRunFolder(name: string, seed: number, resume: boolean): Promise<string> {
+export async function defaultRunFolder(
+  name: string,
+  seed: number,
+  resume: boolean,
+  folder: string = runsFolder,
+): Promise<string> {
   const stem = `${name}-seed-${seed}`;
-  const taken = (await list(runsFolder)).flatMap((entry) => {
+  const taken = (await list(folder)).flatMap((entry) => {
     if (entry === stem) return [1];
     const number = entry.startsWith(`${stem}-`) ? entry.slice(stem.length + 1) : "";
     return /^[1-9]\d{0,8}$/.test(number) ? [Number(number)] : [];
   });
   const newest = Math.max(0, ...taken);
   const number = resume ? Math.max(1, newest) : newest + 1;
-  return join(runsFolder, number === 1 ? stem : `${stem}-${number}`);
+  return join(folder, number === 1 ? stem : `${stem}-${number}`);
 }
 
 async function list(folder: string): Promise<readonly string[]> {

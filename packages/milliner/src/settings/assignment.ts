@@ -39,10 +39,13 @@ function checked(key: keyof Settings, { value, origin }: Assignment): unknown {
   const wanted = key === "controls" ? asList(value) : value;
   const result = schema.safeParse(wanted);
   if (result.success) return result.data;
-  throw new ConfigError(
-    "BAD_VALUE",
-    `${origin}: ${key} must be ${expects}, not ${JSON.stringify(value) ?? String(value)}`,
-  );
+  throw new ConfigError("BAD_VALUE", `${origin}: ${key} must be ${expects}, not ${shown(value)}`);
+}
+
+/** A value as messages show it: as JSON where JSON can say it, and not without end. */
+export function shown(value: unknown): string {
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+  return text.length > 100 ? `${text.slice(0, 100)}...` : text;
 }
 
 /** `none` and null are the empty list; `a,b` and a single name are lists too. */

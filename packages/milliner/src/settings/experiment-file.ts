@@ -3,7 +3,7 @@ import { basename, dirname, resolve } from "node:path";
 import { ConfigError } from "@milliner/core";
 import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node, type Pair } from "yaml";
 import { presetNamed } from "../presets/index.ts";
-import { assign, type Assignment } from "./assignment.ts";
+import { assign, shown, type Assignment } from "./assignment.ts";
 import { suggestion } from "./nearest.ts";
 import { settingKeys, type ScenarioKind, type Settings } from "./settings.ts";
 
@@ -100,7 +100,18 @@ export function parseSettingsFile(
       `${path} is not a map of keys to values; begin with a line such as "preset: split-mnist"`,
     );
   }
-  return { entries: entriesOf(root.items, document, lines, path), whole: document.toJS() };
+  try {
+    return { entries: entriesOf(root.items, document, lines, path), whole: document.toJS() };
+  } catch (cause) {
+    if (!(cause instanceof ReferenceError)) throw cause; // an alias of nothing, or aliases that unfold to a giant
+    throw new ConfigError(
+      "BAD_YAML",
+      `${path} has aliases that cannot be followed: ${cause.message}; write the values out`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 function entriesOf(
@@ -161,7 +172,7 @@ function presetOfKind({ value, origin }: Entry): string {
   if (value === "split" || value === "permuted") return byKind[value];
   throw new ConfigError(
     "BAD_VALUE",
-    `${origin}: scenario must be one of split, permuted, not ${JSON.stringify(value)}`,
+    `${origin}: scenario must be one of split, permuted, not ${shown(value)}`,
   );
 }
 
@@ -171,7 +182,7 @@ function nameOf(entry: Entry | undefined, fileName: string): string {
     return entry.value;
   throw new ConfigError(
     "BAD_VALUE",
-    `${entry.origin}: name must have letters, digits, "_", "-" and "." only, not ${JSON.stringify(entry.value)}`,
+    `${entry.origin}: name must have letters, digits, "_", "-" and "." only, not ${shown(entry.value)}`,
   );
 }
 

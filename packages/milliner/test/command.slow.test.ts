@@ -1,0 +1,341 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { saveFolder, writeIdx } from "@milliner/data";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { milliner, start } from "./command-process.ts";
+import { tinyDataset, tinySettings } from "./tiny-dataset.ts";
+
+// With a space, as users' folders have.
+const folder = mkdtempSync(join(tmpdir(), "milliner command "));
+const data = join(folder, "tiny images");
+beforeAll(() => saveFolder(data, tinyDataset()));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Settings as options, some of them replaced. */
+function set(changes: Readonly<Record<string, string | number>> = {}): readonly string[] {
+  const { controls, ...rest } = tinySettings;
+  const all = { ...rest, controls: controls.join(","), ...changes };
+  return Object.entries(all).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+}
+
+function trainArgs(out: string, changes: Readonly<Record<string, string | number>> = {}): readonly string[] {
+  return ["train", "split-mnist", "--data", data, "--out", out, ...set(changes)];
+}
+
+describe("a run", { timeout: 60_000 }, () => {
+  const run = join(folder, "first run");
+  let trained: Record<string, unknown> = {};
+
+  test("train --json prints one JSON object with the run's figures beside its controls', and nothing else", async () => {
+    const { status, stdout, stderr } = await milliner([...trainArgs(run), "--json"], folder);
+
+    expect(status, stderr).toBe(0);
+    trained = JSON.parse(stdout) as Record<string, unknown>;
+    expect(trained).toMatchObject({
+      acc: expect.any(Number) as number,
+      bwt: 0,
+      forgetting: 0,
+      bitExactOldLogits: true,
+      bitExactCheckedIn: "fresh-process",
+      lockedHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      controls: {
+        "random-body": { acc: expect.any(Number) as number },
+        sgd: { acc: expect.any(Number) as number },
+      },
+      seconds: expect.any(Number) as number,
+      run,
+      warnings: expect.any(Array) as unknown[],
+    });
+    expect(trained["fwt"]).not.toBeUndefined();
+    expect(trained["matrix"]).toHaveLength(3);
+    expect(trained["acc"]).toBeGreaterThan(0.8);
+    expect(stderr).toContain("task 3 of 3");
+  });
+
+  test("run.yaml runs it again with the same bits, whatever the number of threads", async () => {
+    const again = join(folder, "again");
+
+    const args = ["train", join(run, "run.yaml"), "--out", again, "--threads", "1", "--quiet", "--json"];
+    const { status, stdout, stderr } = await milliner(args, folder);
+
+    expect([status, stderr]).toEqual([0, ""]);
+    const { lockedHash, matrix } = JSON.parse(stdout) as Record<string, unknown>;
+    expect({ lockedHash, matrix }).toEqual({ lockedHash: trained["lockedHash"], matrix: trained["matrix"] });
+  });
+
+  test("export writes a smaller model per task, each verified on its whole test set", async () => {
+    const { status, stdout, stderr } = await milliner(
+      ["export", run, "--verify", "require", "--json"],
+      folder,
+    );
+
+    expect(status, stderr).toBe(0);
+    const { tasks } = JSON.parse(stdout) as { tasks: readonly Record<string, unknown>[] };
+    expect(tasks).toHaveLength(3);
+    for (const task of tasks) {
+      expect(task).toMatchObject({ images: 40, sameArgmax: 40, sameBitsAsMasked: true, ok: true });
+      expect(task["bytes"]).toBeLessThan(task["denseBytes"] as number);
+    }
+    expect(readdirSync(join(run, "onnx")).toSorted()).toEqual([
+      "task-0.onnx",
+      "task-1.onnx",
+      "task-2.onnx",
+      "verification.json",
+    ]);
+    const kept = JSON.parse(readFileSync(join(run, "onnx", "verification.json"), "utf8")) as {
+      tasks: unknown;
+    };
+    expect(kept.tasks).toEqual(tasks);
+  });
+
+  test("inspect knows a run, a model and a file of tensors", async () => {
+    const files = [run, join(run, "onnx", "task-1.onnx"), join(run, "checkpoints", "task-002.safetensors")];
+
+    const found = await Promise.all(files.map((file) => milliner(["inspect", file], folder)));
+
+    expect(found.map(({ status }) => status)).toEqual([0, 0, 0]);
+    expect(found[0]!.stdout).toContain("old logits bit-exact: yes");
+    expect(found[1]!.stdout).toContain('milliner.classes = ["c","d"]');
+    expect(found[2]!.stdout).toContain("fc1.weight");
+  });
+
+  test("several seeds give a run folder each, their mean and their deviation", async () => {
+    const out = join(folder, "seeds");
+
+    const args = [
+      ...trainArgs(out, { epochs: 1, tasks: 2, controls: "none" }),
+      "--seeds",
+      "3..4",
+      "--json",
+      "--quiet",
+    ];
+    const { status, stdout, stderr } = await milliner(args, folder);
+
+    expect(status, stderr).toBe(0);
+    const { seeds, mean, std } = JSON.parse(stdout) as {
+      seeds: readonly { acc: number; run: string }[];
+      mean: { acc: number };
+      std: { acc: number };
+    };
+    expect(seeds.map((each) => each.run)).toEqual([join(out, "seed-3"), join(out, "seed-4")]);
+    expect(mean.acc).toBeCloseTo((seeds[0]!.acc + seeds[1]!.acc) / 2, 12);
+    expect(std.acc).toBeCloseTo(Math.abs(seeds[0]!.acc - seeds[1]!.acc) / Math.SQRT2, 12);
+  });
+
+  test("a table for people has every accuracy beside those of the controls", async () => {
+    const { status, stdout } = await milliner(trainArgs(join(folder, "table"), { epochs: 1 }), folder);
+
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^accuracy +hat +random-body +sgd$/m);
+    expect(stdout).toMatch(/^mean +[\d.]+ % +[\d.]+ % +[\d.]+ %$/m);
+    expect(stdout).toContain("every task kept its test logits, bit for bit (checked in a fresh process");
+  });
+});
+
+describe("an interruption", { timeout: 60_000 }, () => {
+  // Long enough to be met in its first epochs on any machine.
+  const long = { tasks: 2, epochs: 400, patience: 400, lr: 0.01, controls: "none" };
+
+  test("ends with 130 and a line that says how to resume; resumed, the run has the bits of one that was not", async () => {
+    const run = join(folder, "interrupted");
+    const running = start(trainArgs(run, long), folder);
+    await running.says("epoch 2 of");
+
+    const intruder = await milliner(trainArgs(run, long), folder);
+    running.child.kill("SIGINT");
+    const interrupted = await running.finished;
+    const resumed = await milliner(
+      ["train", "split-mnist", "--out", run, "--resume", "--quiet", "--json"],
+      folder,
+    );
+    const whole = await milliner([...trainArgs(join(folder, "whole"), long), "--quiet", "--json"], folder);
+
+    expect(intruder.status).toBe(2);
+    expect(intruder.stderr).toContain("is in use by process");
+    expect(interrupted.status).toBe(130);
+    expect(interrupted.stdout).toBe("");
+    expect(interrupted.stderr).toContain(
+      "interrupted; to go on: milliner train split-mnist --out interrupted --resume\n",
+    );
+    expect(interrupted.stderr).not.toContain("error");
+    expect(readdirSync(join(run, "checkpoints")).some((name) => name.endsWith(".json"))).toBe(true);
+    expect(resumed.status, resumed.stderr).toBe(0);
+    const [a, b] = [resumed, whole].map(({ stdout }) => JSON.parse(stdout) as Record<string, unknown>);
+    expect(a!["lockedHash"]).toBe(b!["lockedHash"]);
+    expect(a!["matrix"]).toEqual(b!["matrix"]);
+  });
+
+  test("by SIGTERM ends with 143", async () => {
+    const running = start(trainArgs(join(folder, "terminated"), long), folder);
+    await running.says("epoch 1 of");
+
+    running.child.kill("SIGTERM");
+
+    expect((await running.finished).status).toBe(143);
+  });
+
+  test("a reader that goes away is no failure", async () => {
+    const running = start([...trainArgs(join(folder, "no reader"), { epochs: 1 }), "--json"], folder);
+    running.child.stdout!.destroy();
+
+    const { status, stderr } = await running.finished;
+
+    expect(status, stderr).toBe(0);
+    expect(stderr).not.toContain("EPIPE");
+  });
+});
+
+describe("bad input ends with 2 and one sentence", { timeout: 60_000 }, () => {
+  const none = join(folder, "not made");
+
+  test.each([
+    [
+      "an unknown preset",
+      ["train", "split-mnits"],
+      'there is no preset "split-mnits"; did you mean "split-mnist"?',
+    ],
+    ["an unknown key", [...trainArgs(none), "--set", "epcohs=3"], 'no key "epcohs"; did you mean "epochs"?'],
+    ["a bad value", [...trainArgs(none), "--set", "epochs=0"], "--set: epochs must be a whole number"],
+    [
+      "a missing data folder",
+      ["train", "split-mnist", "--data", join(folder, "nowhere"), "--out", none],
+      "nowhere does not exist",
+    ],
+    [
+      "an unknown device",
+      [...trainArgs(none), "--device", "tpu"],
+      "'tpu' is invalid. Allowed choices are cpu, cuda, reference.",
+    ],
+    ["a device that is not there", [...trainArgs(none), "--device", "cuda"], "cuda"],
+    ["no threads", [...trainArgs(none), "--threads", "0"], "whole number from 1 up"],
+    ["seeds backwards", [...trainArgs(none), "--seeds", "3..1"], "A..B"],
+    ["more tasks than classes", trainArgs(none, { tasks: 5 }), "6 classes"],
+    ["an unknown command", ["trian"], "unknown command 'trian'"],
+    ["a file of settings that is not there", ["train", join(folder, "none.yaml")], "there is no file"],
+    ["a folder without a run", ["export", data], "is not the folder of a run"],
+    ["a report of nothing", ["inspect", join(folder, "nothing.onnx")], "does not exist"],
+    ["a model that is none", ["inspect", join(data, "classes.txt")], "classes.txt"],
+  ])("%s", async (_, args, message) => {
+    const { status, stdout, stderr } = await milliner(args, folder);
+
+    expect(status, stderr).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(message);
+    expect(stderr.trimEnd().split("\n").length).toBeLessThanOrEqual(2); // commander puts its suggestion on a second line
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(existsSync(none)).toBe(false);
+  });
+
+  test("an unwritable folder for the run", async () => {
+    const file = join(folder, "a file");
+    writeFileSync(file, "");
+
+    const { status, stderr } = await milliner(trainArgs(join(file, "run")), folder);
+
+    expect(status).toBe(2);
+    expect(stderr).toContain("cannot be written (ENOTDIR)");
+  });
+
+  test("labels that are fewer than the images", async () => {
+    const wrong = join(folder, "wrong labels");
+    await saveFolder(wrong, tinyDataset());
+    writeFileSync(
+      join(wrong, "t10k-labels-idx1-ubyte"),
+      writeIdx({ shape: [119], data: new Uint8Array(119) }),
+    );
+
+    const { status, stderr } = await milliner(
+      ["train", "split-mnist", "--data", wrong, "--out", none],
+      folder,
+    );
+
+    expect(status).toBe(2);
+    expect(stderr).toContain("has 120 images but");
+    expect(stderr).toContain("119 labels");
+  });
+
+  test("a run that is there already, or is resumed with other settings", async () => {
+    const run = join(folder, "taken");
+    const short = { epochs: 1, tasks: 2, controls: "none" };
+    await milliner([...trainArgs(run, short), "--quiet"], folder);
+
+    const again = await milliner(trainArgs(run, short), folder);
+    const other = await milliner([...trainArgs(run, { ...short, lr: 0.5 }), "--resume"], folder);
+
+    expect([again.status, other.status]).toEqual([2, 2]);
+    expect(again.stderr).toContain("holds a run already");
+    expect(other.stderr).toContain("was begun with lr 0.2, and a run keeps its settings");
+  });
+
+  test("--debug adds the stack trace", async () => {
+    const { status, stderr } = await milliner(["inspect", join(folder, "nothing"), "--debug"], folder);
+
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/\n\s+at /);
+  });
+});
+
+describe("other ends", { timeout: 60_000 }, () => {
+  test("a loss that is not finite ends with 1 and names the place", async () => {
+    const { status, stderr } = await milliner(
+      [...trainArgs(join(folder, "diverged"), { lr: 1e30, controls: "none" }), "--quiet"],
+      folder,
+    );
+
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: .*task 0.*\n$/);
+  });
+
+  test("doctor says what computes and why, and ends with 0, also without kernels", async () => {
+    const found = await milliner(["doctor", "--json"], folder);
+    const scalar = await milliner(["doctor", "--json"], folder, { MILLINER_ISA: "scalar" });
+    const without = await milliner(["doctor"], folder, { MILLINER_NATIVE: join(folder, "no.node") });
+
+    expect([found.status, scalar.status, without.status]).toEqual([0, 0, 0]);
+    expect(JSON.parse(found.stdout)).toMatchObject({
+      kernels: { available: true },
+      versions: { node: process.version },
+    });
+    expect(JSON.parse(scalar.stdout)).toMatchObject({ kernels: { isa: "scalar" } });
+    expect(without.stdout).toContain("MILLINER_NATIVE names");
+  });
+
+  test("presets are listed, and one is printed as YAML", async () => {
+    const list = await milliner(["presets"], folder);
+    const one = await milliner(["presets", "permuted-mnist"], folder);
+
+    expect(list.stdout).toContain("split-fashion-mnist");
+    expect(one.stdout).toMatch(/^name: permuted-mnist$/m);
+    expect(one.stdout).toMatch(/^width: 1000$/m);
+  });
+
+  test("without a place a run goes to runs/, numbered where one is there", async () => {
+    const home = join(folder, "home");
+    mkdirSync(home);
+    const args = [
+      "train",
+      "split-mnist",
+      "--data",
+      data,
+      ...set({ epochs: 1, tasks: 2, controls: "none" }),
+      "--quiet",
+    ];
+
+    await milliner(args, home);
+    await milliner(args, home);
+
+    expect(readdirSync(join(home, "runs")).toSorted()).toEqual([
+      "split-mnist-seed-0",
+      "split-mnist-seed-0-2",
+    ]);
+  });
+});

@@ -1,0 +1,33 @@
+import { Stream } from "@milliner/core";
+import { createDataset, createImageSet, type Dataset, type ImageSet } from "@milliner/data";
+
+const size = 8;
+const classes = ["a", "b", "c", "d", "e", "f"];
+
+/** Noise with one bright row, whose number is the class. */
+function imageSet(count: number, stream: string): ImageSet {
+  const labels = Uint8Array.from({ length: count }, (_, image) => image % classes.length);
+  const noise = new Stream(1, stream).uniform(count * size * size, 0, 100);
+  const images = Uint8Array.from(noise, (value, i) => {
+    const row = Math.floor(i / size) % size;
+    return Math.floor(value) + (row === labels[Math.floor(i / (size * size))] ? 120 : 0);
+  });
+  return createImageSet({ images, shape: [size, size, 1], count }, labels, classes);
+}
+
+/** 8 x 8 images of 6 classes that a small network learns within a second. */
+export function tinyDataset(): Dataset {
+  return createDataset("tiny", imageSet(600, "train"), imageSet(120, "test"));
+}
+
+/** Settings under which it does. */
+export const tinySettings = {
+  tasks: 3,
+  epochs: 6,
+  width: 32,
+  lr: 0.2,
+  batchSize: 32,
+  dropout: 0.1,
+  inputDropout: 0,
+  controls: ["random-body", "sgd"],
+} as const;
