@@ -16,14 +16,16 @@ export function untrainedLogits(
   task: Task,
   images: Tensor,
 ): Tensor {
-  const { network, parameters, dispose } = heads.untrained(task.id, task.classes.length);
+  const untrained = heads.untrained(task.id, task.classes.length);
   const embeddings = initialEmbeddings(spaces, task.id, settings);
   try {
     return tidy(() =>
-      forward(network, parameters, images, { gates: hardGates(harden(embeddings), images.backend) }),
+      forward(untrained.network, untrained.parameters, images, {
+        gates: hardGates(harden(embeddings), images.backend),
+      }),
     );
   } finally {
     disposeEmbeddings(embeddings);
-    dispose();
+    untrained.dispose();
   }
 }
