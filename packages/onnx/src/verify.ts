@@ -2,6 +2,7 @@ import { ConfigError, elements, NumericError, ShapeError } from "@milliner/core"
 import { channelsFirst } from "./channels-first.ts";
 import { inspectModel, type ModelSummary } from "./inspect.ts";
 import { OnnxError } from "./onnx-error.ts";
+import { printable } from "./printable.ts";
 import { loadOnnxRuntime, type OnnxRuntime, type OnnxSession } from "./runtime.ts";
 import type { ImageLayout } from "./translate.ts";
 
@@ -75,6 +76,13 @@ export async function verifyModel(
   if ("missing" in runtime) throw new OnnxError("RUNTIME_MISSING", runtime.missing);
   const session = await runtime.load(model, { threads });
   try {
+    if (session.inputs.length !== 1) {
+      const names = session.inputs.map(printable).join(", ");
+      throw new OnnxError(
+        "UNSUPPORTED_MODEL",
+        `the model has inputs ${names}; verification gives it one, the images`,
+      );
+    }
     const comparison = new Comparison();
     const probabilities = session.outputs[0] === "probabilities";
     for (const batch of batches)
