@@ -4,7 +4,7 @@ import { behindGate, chain, fused, plus, positive, times, type Expected } from "
 import type { Claims } from "./case.ts";
 import { check, checkOutput, checkRefused, checkSame } from "./check.ts";
 
-// Rows, inputs, outputs: 0, 1, odd ones, and around the widths of vectors and tiles.
+// Rows, inputs, outputs: 0, 1, odd ones, around the widths of vectors and tiles, and longer than what caches are blocked for.
 const shapes: readonly (readonly [number, number, number])[] = [
   [0, 3, 2],
   [3, 0, 2],
@@ -17,6 +17,11 @@ const shapes: readonly (readonly [number, number, number])[] = [
   [17, 16, 33],
   [31, 65, 7],
   [64, 32, 16],
+  [9, 130, 40],
+  [5, 600, 20],
+  [5, 9, 800],
+  [300, 40, 30],
+  [2, 1100, 13],
 ];
 
 type Pair = readonly [number, number];
@@ -184,19 +189,22 @@ export const productClaims: Claims = {
   "linearWeightUpdate never writes a locked element, and the others as without locks": (backend) => {
     const numbers = new Numbers(9);
     for (const [n, k, m] of shapes) {
-      const [dy, x, before] = [numbers.floats(n * m), numbers.floats(n * k), numbers.floats(m * k)];
-      const locks = numbers.locks(m, k);
-      const w = poisonLocked(before, locks, k);
-      const free = before.slice();
-      backend.kernels.linearWeightUpdate(dy, x, free, 0.1, null, null, null, n, k, m);
+      for (const conditioned of [false, true]) {
+        const [dy, x, before] = [numbers.floats(n * m), numbers.floats(n * k), numbers.floats(m * k)];
+        const [post, pre] = conditioned ? [numbers.gates(m), numbers.gates(k)] : [null, null];
+        const locks = numbers.locks(m, k);
+        const w = poisonLocked(before, locks, k);
+        const free = before.slice();
+        backend.kernels.linearWeightUpdate(dy, x, free, 0.1, post, pre, null, n, k, m);
 
-      backend.kernels.linearWeightUpdate(dy, x, w, 0.1, null, null, locks, n, k, m);
+        backend.kernels.linearWeightUpdate(dy, x, w, 0.1, post, pre, locks, n, k, m);
 
-      checkLocked(`linearWeightUpdate of [${m}, ${k}]`, w, locks, k);
-      w.forEach((value, at) => {
-        if (isPoison(w, at)) return;
-        checkSame(value, free[at]!, () => `linearWeightUpdate of [${m}, ${k}]: the free element ${at}`);
-      });
+        checkLocked(`linearWeightUpdate of [${m}, ${k}]`, w, locks, k);
+        w.forEach((value, at) => {
+          if (isPoison(w, at)) return;
+          checkSame(value, free[at]!, () => `linearWeightUpdate of [${m}, ${k}]: the free element ${at}`);
+        });
+      }
     }
   },
 
