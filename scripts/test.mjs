@@ -15,7 +15,16 @@ const steps = [
   { name: "lint", quick: true, commands: [tool("oxlint", "--type-aware", "--deny-warnings")] },
   { name: "floors", quick: true, commands: [script("floors.mjs")] },
   { name: "api", quick: true, commands: [script("api.mjs")] },
-  { name: "repository", quick: true, commands: [script("repository.mjs"), script("equations.mjs")] },
+  {
+    name: "repository",
+    quick: true,
+    commands: [
+      script("repository.mjs"),
+      script("equations.mjs"),
+      script("error-codes.mjs"),
+      script("figures.mjs"),
+    ],
+  },
   { name: "types", quick: true, commands: [tool("tsc", "--project", "tsconfig.test.json")] },
   vitest("unit", { quick: true }),
   { name: "cpp", commands: ctest("native-tests", "-DCMAKE_BUILD_TYPE=Release") },

@@ -1,6 +1,7 @@
 // Every code block of README.md, CONTRIBUTING.md and docs/ does what its page says.
 //
-// The blocks of one page run in their order, in one folder that sees the workspace's folders by their names. TypeScript
+// The blocks of one page run in their order, in one folder that sees the workspace's folders by their names, and `digits`:
+// the demo's 10,000 digits as IDX files. TypeScript
 // blocks are checked and compiled against the built packages; shell blocks stop at the first line that fails. Comments
 // on the lines before a block say more:
 //
@@ -12,6 +13,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { digitsFolder } from "../examples/demo/src/digits.ts";
 import { codeBlocks, type CodeBlock } from "../scripts/markdown.mjs";
 import { trackedFiles } from "../scripts/tracked-files.mjs";
 import { packages, root } from "../scripts/workspace.mjs";
@@ -39,7 +41,7 @@ for (const page of pages) {
   if (examples.length === 0) continue;
 
   describe(page, { sequential: true }, () => {
-    beforeAll(() => layOut(folder, programs));
+    beforeAll(async () => layOut(folder, programs, await digitsFolder()));
 
     if (programs.size > 0)
       test("its TypeScript has no type error", async () => {
@@ -121,13 +123,20 @@ function writeFile(path: string, text: string): Promise<CommandResult> {
  * A folder for one page. The packages are linked beside the code and not here, so that npm and npx, which look for the
  * nearest `node_modules`, still find the workspace.
  */
-function layOut(folder: string, programs: ReadonlyMap<number, string>): void {
+function layOut(folder: string, programs: ReadonlyMap<number, string>, digits: string): void {
   rmSync(folder, { recursive: true, force: true });
   const code = join(folder, "code");
   mkdirSync(join(code, "node_modules", "@milliner"), { recursive: true });
   for (const entry of readdirSync(root, { withFileTypes: true }))
-    if (entry.isDirectory() && !/^(\.|node_modules$|build)/.test(entry.name))
+    if (entry.isDirectory() && !/^(\.|node_modules$|build|runs$)/.test(entry.name))
       symlinkSync(join(root, entry.name), join(folder, entry.name), "dir");
+  symlinkSync(digits, join(folder, "digits"), "dir");
+  const runtime = "onnxruntime-node"; // what a user installs beside @milliner/onnx
+  symlinkSync(
+    join(root, "packages", "onnx", "node_modules", runtime),
+    join(code, "node_modules", runtime),
+    "dir",
+  );
   for (const { folder: at, manifest } of packages())
     if (manifest.private !== true)
       symlinkSync(join(root, at), join(code, "node_modules", manifest.name), "dir");

@@ -1,6 +1,7 @@
 // The packages as a stranger gets them: packed, installed from the tarballs with npm into an empty folder outside the
 // repository (whose name has a space in it), the addon built from the packed sources.
 import {
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { digitsFolder } from "../examples/demo/src/digits.ts";
 import { codeBlocks } from "../scripts/markdown.mjs";
 import { packages, pnpmProgram, root } from "../scripts/workspace.mjs";
 import { runCommand, transcript } from "./command.ts";
@@ -74,6 +76,7 @@ describe("the command", () => {
       ({ language, directives }) => language === "ts" && !directives.has("no-run"),
     );
     writeFileSync(join(project, "example.ts"), example!.code);
+    cpSync(await digitsFolder(), join(project, "digits"), { recursive: true });
     await compile(project, { module: "nodenext" }, "example.ts");
 
     const run = await runCommand(process.execPath, ["example.js"], project);
