@@ -1,16 +1,22 @@
-import { float32Type } from "./schema.ts";
+import { elements } from "@milliner/core";
+import { littleEndianBytes } from "./little-endian.ts";
+import { MessageWriter } from "./message-writer.ts";
 import {
   attributeField,
   attributeType,
   dimensionField,
   entryField,
+  float32Type,
   graphField,
   modelField,
   nodeField,
+  opsetField,
+  shapeField,
+  tensorField,
+  tensorTypeField,
+  typeField,
+  valueInfoField,
 } from "./schema.ts";
-import { opsetField, shapeField, tensorField, tensorTypeField, typeField, valueInfoField } from "./schema.ts";
-import { littleEndianBytes } from "./little-endian.ts";
-import { MessageWriter } from "./message-writer.ts";
 
 /** What the exporter writes: the part of ONNX that it needs, as data. */
 export interface Graph {
@@ -34,7 +40,8 @@ export interface GraphNode {
 export interface Initializer {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly values: Float32Array;
+  /** The elements in the order of `shape`; asked for once. */
+  readonly values: () => Float32Array;
 }
 
 /** A float32 value with a batch of any size before `shape`. */
@@ -43,7 +50,7 @@ export interface GraphValue {
   readonly shape: readonly number[];
 }
 
-/** Opset 17 with IR 8: what onnxruntime reads from 1.12 or so on (reference: docs of the ONNX releases). */
+/** Opset 17 with IR 8: what onnxruntime reads from 1.12 or so on. */
 export const opset = 17;
 export const irVersion = 8;
 
@@ -108,7 +115,7 @@ function encodeTensor({ name, shape, values }: Initializer): MessageWriter {
   return message
     .integer(tensorField.dataType, float32Type)
     .string(tensorField.name, name)
-    .bytes(tensorField.rawData, littleEndianBytes(values));
+    .payload(tensorField.rawData, { length: 4 * elements(shape), make: () => littleEndianBytes(values()) });
 }
 
 function encodeValue({ name, shape }: GraphValue): MessageWriter {

@@ -3,13 +3,19 @@ import { ConfigError } from "@milliner/core";
 /** What one protobuf message may hold: lengths are signed 32-bit numbers in the readers. */
 export const protobufLimitBytes: number = 2 ** 31 - 1;
 
+/** Bytes of a known length that are made when they are needed. */
+export interface Payload {
+  readonly length: number;
+  make(): Uint8Array;
+}
+
 /**
- * A protobuf message being written: parts in order, and their length. Payloads are kept as views and copied once, by
- * `finish`, so writing a model needs the memory of its file and nothing beside it. The caller adds fields in ascending
- * number and every field by hand, which is what makes the bytes the same every time.
+ * A protobuf message being written: parts in order, and their length. Weights are kept as views, or made one at a time,
+ * and copied once, by `finish`, so writing a model needs the memory of its file and of its largest convolution. The
+ * caller adds fields in ascending number and every field by hand, which is what makes the bytes the same every time.
  */
 export class MessageWriter {
-  readonly #parts: Uint8Array[] = [];
+  readonly #parts: (Uint8Array | Payload)[] = [];
   #size = 0;
 
   /** Bytes that `finish` would return. */
@@ -17,7 +23,7 @@ export class MessageWriter {
     return this.#size;
   }
 
-  #append(part: Uint8Array): void {
+  #append(part: Uint8Array | Payload): void {
     this.#parts.push(part);
     this.#size += part.length;
   }
@@ -36,6 +42,13 @@ export class MessageWriter {
 
   /** A view: `payload` must not change before `finish`. */
   bytes(field: number, payload: Uint8Array): this {
+    this.#header(field, payload.length);
+    this.#append(payload);
+    return this;
+  }
+
+  /** Bytes that are made when `finish` comes to them, and forgotten behind it. */
+  payload(field: number, payload: Payload): this {
     this.#header(field, payload.length);
     this.#append(payload);
     return this;
@@ -62,7 +75,7 @@ export class MessageWriter {
     const result = new Uint8Array(this.#size);
     let at = 0;
     for (const part of this.#parts) {
-      result.set(part, at);
+      result.set(part instanceof Uint8Array ? part : part.make(), at);
       at += part.length;
     }
     return result;

@@ -65,8 +65,8 @@ class Translator {
       // Channels are the last dimension of the input, or with the batch the second of four.
       const { mean, std } = normalisation;
       const channels = layout === "nchw" && isImage(shape) ? [mean.length, 1, 1] : [mean.length];
-      name = this.#emit("input/centred", "Sub", [name, this.#constant("input/mean", channels, mean)]);
-      name = this.#emit("input/scaled", "Div", [name, this.#constant("input/std", channels, std)]);
+      name = this.#emit("input/centred", "Sub", [name, this.#constant("input/mean", channels, () => mean)]);
+      name = this.#emit("input/scaled", "Div", [name, this.#constant("input/std", channels, () => std)]);
     }
     return { owner: inputName, shape, names: new Map([[layout, name]]) };
   }
@@ -149,16 +149,16 @@ class Translator {
     const isConvolution = node.layer.kind === "conv2d";
     const [outputs = 0, ...window] = weight.shape;
     const shape = isConvolution ? [outputs, ...inLayout(window, "nchw")] : weight.shape;
-    const values = isConvolution ? channelsFirst(weight.data, weight.shape) : weight.data;
+    const values = () => (isConvolution ? channelsFirst(weight.data, weight.shape) : weight.data);
     names.push(this.#constant(`${node.name}.weight`, shape, values));
     if ("bias" in node.layer && node.layer.bias) {
       const bias = this.#parameters.get(`${node.name}.bias`)!;
-      names.push(this.#constant(`${node.name}.bias`, bias.shape, bias.data));
+      names.push(this.#constant(`${node.name}.bias`, bias.shape, () => bias.data));
     }
     return names;
   }
 
-  #constant(name: string, shape: Shape, values: Float32Array): string {
+  #constant(name: string, shape: Shape, values: () => Float32Array): string {
     this.#initializers.push({ name, shape, values });
     return name;
   }
