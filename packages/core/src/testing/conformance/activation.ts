@@ -3,6 +3,7 @@ import { behindGate, chain, given, times, zero, type Expected } from "../bounded
 import type { Claims } from "./case.ts";
 import { checkOutput, checkSame } from "./check.ts";
 
+const random = new Numbers(0);
 const shapes: readonly (readonly [number, number])[] = [
   [0, 3],
   [3, 0],
@@ -10,6 +11,7 @@ const shapes: readonly (readonly [number, number])[] = [
   [7, 15],
   [5, 33],
   [40, 65],
+  ...Array.from({ length: 6 }, () => [random.below(50), random.below(80)] as const),
 ];
 
 function dot(terms: number, pair: (i: number) => readonly [number, number]): Expected {

@@ -3,6 +3,21 @@ import { chain, plus, positive } from "../bounded.ts";
 import type { Claims } from "./case.ts";
 import { checkOutput, checkRefused } from "./check.ts";
 
+const random = new Numbers(0);
+
+function randomGeometry(): readonly number[] {
+  const [kernelHeight, kernelWidth, padY, padX] = [
+    1 + random.below(4),
+    1 + random.below(4),
+    random.below(3),
+    random.below(3),
+  ];
+  const [height, width] = [kernelHeight + random.below(6), kernelWidth + random.below(6)];
+  const [strideY, strideX] = [1 + random.below(3), 1 + random.below(3)];
+  const [n, inputs, outputs] = [1 + random.below(3), 1 + random.below(9), 1 + random.below(20)];
+  return [n, height, width, inputs, outputs, kernelHeight, kernelWidth, strideY, strideX, padY, padX];
+}
+
 // n, height, width, in, out, kernel height and width, strides, paddings.
 const geometries: readonly (readonly number[])[] = [
   [0, 4, 4, 2, 3, 3, 3, 1, 1, 0, 0],
@@ -14,6 +29,7 @@ const geometries: readonly (readonly number[])[] = [
   [1, 3, 9, 2, 33, 3, 5, 1, 2, 2, 0],
   [1, 18, 18, 2, 3, 3, 3, 1, 1, 1, 1],
   [2, 6, 5, 40, 5, 3, 3, 1, 1, 1, 1],
+  ...Array.from({ length: 6 }, randomGeometry),
 ];
 
 type Pair = readonly [number, number];

@@ -2,6 +2,23 @@ import { isIntact, isPoison, Numbers, poisoned, poisonedIntegers } from "../arra
 import type { Claims } from "./case.ts";
 import { check, checkRefused, checkSame } from "./check.ts";
 
+const random = new Numbers(0);
+
+function randomGeometry(): readonly number[] {
+  const [r, s] = [1 + random.below(4), 1 + random.below(4)];
+  const [height, width] = [r + random.below(7), s + random.below(7)];
+  return [
+    1 + random.below(3),
+    height,
+    width,
+    random.below(40),
+    r,
+    s,
+    1 + random.below(4),
+    1 + random.below(4),
+  ];
+}
+
 // n, height, width, channels, window, strides: windows that overlap, touch, leave gaps, and leave pixels over.
 const geometries: readonly (readonly number[])[] = [
   [0, 4, 4, 3, 2, 2, 2, 2],
@@ -9,6 +26,7 @@ const geometries: readonly (readonly number[])[] = [
   [2, 5, 7, 3, 2, 2, 2, 2],
   [1, 6, 5, 17, 3, 2, 1, 1],
   [3, 7, 7, 33, 2, 3, 3, 3],
+  ...Array.from({ length: 8 }, randomGeometry),
 ];
 
 function outputs(geometry: readonly number[]): readonly [number, number] {

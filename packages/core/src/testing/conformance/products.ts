@@ -5,6 +5,8 @@ import type { Claims } from "./case.ts";
 import { check, checkOutput, checkRefused, checkSame } from "./check.ts";
 
 // Rows, inputs, outputs: 0, 1, odd ones, around the widths of vectors and tiles, and longer than what caches are blocked for.
+// Then random ones.
+const random = new Numbers(0);
 const shapes: readonly (readonly [number, number, number])[] = [
   [0, 3, 2],
   [3, 0, 2],
@@ -22,6 +24,7 @@ const shapes: readonly (readonly [number, number, number])[] = [
   [5, 9, 800],
   [300, 40, 30],
   [2, 1100, 13],
+  ...Array.from({ length: 8 }, () => [random.below(40), random.below(70), random.below(50)] as const),
 ];
 
 type Pair = readonly [number, number];
