@@ -22,7 +22,7 @@ export interface TrainOptions extends Omit<DataOptions, "signal"> {
   readonly experiment?: string | Experiment;
   /** What differs from it. */
   readonly settings?: Partial<Settings>;
-  /** Images in memory, in place of a folder or the published data set. */
+  /** Images in memory, in place of the published data set. A folder in `settings.data` has to hold the same ones. */
   readonly dataset?: Dataset;
   /** The run's folder. Default: a free one in `runs/`. */
   readonly out?: string;
@@ -129,11 +129,17 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
   }
 }
 
-function experimentOf({ experiment = "split-mnist", settings = {} }: TrainOptions): Experiment {
+function experimentOf({ experiment = "split-mnist", settings = {}, dataset }: TrainOptions): Experiment {
   const base =
     typeof experiment === "string" ? { name: experiment, settings: presetNamed(experiment) } : experiment;
   const changes = Object.entries(settings).map(([key, value]) => ({ key, value, origin: "settings" }));
-  return { name: base.name, settings: assign(base.settings, changes, base.name) };
+  const found = assign(base.settings, changes, base.name);
+  const data = found.data === null ? null : resolve(found.data);
+  // What `run.yaml` says has to be what was trained on.
+  return {
+    name: base.name,
+    settings: { ...found, data, ...(dataset === undefined ? {} : { dataset: null }) },
+  };
 }
 
 /** The settings of a run that is resumed are its own; only its images may lie elsewhere by now. */
@@ -151,7 +157,7 @@ function continued(before: RunFile, asked: Experiment, options: TrainOptions, fo
       `${folder} was begun with seed ${before.settings.seed}, not ${seed}; resume that, or choose another folder`,
     );
   }
-  const data = options.settings?.data;
+  const data = options.settings?.data === undefined ? undefined : asked.settings.data;
   for (const key of Object.keys(options.settings ?? {}) as (keyof Settings)[]) {
     if (key === "data" || JSON.stringify(options.settings![key]) === JSON.stringify(before.settings[key]))
       continue;

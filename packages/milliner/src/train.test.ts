@@ -1,0 +1,131 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { memoryUse } from "@milliner/core";
+import { inspectModel } from "@milliner/onnx";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { tinyDataset, tinySettings } from "../test/tiny-dataset.ts";
+import { exportRun } from "./export-run.ts";
+import { train } from "./train.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "milliner train "));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const dataset = tinyDataset();
+const settings = { ...tinySettings, epochs: 3, controls: [] };
+const options = { dataset, settings, threads: 1 };
+
+const memory = join(folder, "memory");
+beforeAll(() => train({ ...options, out: memory }));
+
+test("images in memory are trained on, exported and verified without a file of theirs, and nothing is left in memory", async () => {
+  const before = memoryUse();
+  const out = join(folder, "another");
+
+  const { result } = await train({ ...options, out });
+  const exported = await exportRun(out, { dataset, threads: 1 });
+
+  expect(result.bitExactOldLogits).toBe(true);
+  expect(result.bitExactCheckedIn).toBe("checkpoint");
+  expect(exported.tasks.map(({ ok, images }) => [ok, images])).toEqual([
+    [true, 40],
+    [true, 40],
+    [true, 40],
+  ]);
+  expect(memoryUse()).toEqual(before);
+});
+
+test("an exported model says what it is a model of", async () => {
+  const out = join(folder, "model");
+
+  await exportRun(memory, { out, tasks: [1], verify: "off" });
+
+  const bytes = readFileSync(join(out, "task-1.onnx"));
+  const { metadata, inputs, outputs } = inspectModel(bytes, "task-1.onnx");
+
+  expect(metadata.get("milliner.task")).toBe("c, d");
+  expect(metadata.get("milliner.classes")).toBe('["c","d"]');
+  expect(metadata.get("milliner.normalise")).toContain('"mean":[');
+  expect(inputs[0]!.shape).toEqual(["batch", 1, 8, 8]);
+  expect(outputs[0]!.shape).toEqual(["batch", 2]);
+});
+
+test("without its images a run is exported unverified, or not at all", async () => {
+  const run = join(folder, "memory");
+
+  await expect(exportRun(run, { threads: 1 })).rejects.toMatchObject({
+    name: "DataError",
+    code: "FILE_MISSING",
+  });
+  const { tasks } = await exportRun(run, { tasks: [2], verify: "off", threads: 1 });
+
+  expect(tasks).toMatchObject([{ task: 2, images: 0, ok: null }]);
+});
+
+test("a single task that is exported again keeps what is known of the others", async () => {
+  const out = join(folder, "one by one");
+
+  await exportRun(memory, { out, dataset, tasks: [0, 1] });
+  await exportRun(memory, { out, dataset, tasks: [1, 2] });
+
+  const { tasks } = JSON.parse(readFileSync(join(out, "verification.json"), "utf8")) as {
+    tasks: readonly { task: number; ok: boolean }[];
+  };
+  expect(tasks.map(({ task, ok }) => [task, ok])).toEqual([
+    [0, true],
+    [1, true],
+    [2, true],
+  ]);
+});
+
+test("a task that was not learned cannot be exported", async () => {
+  await expect(exportRun(memory, { tasks: [3] })).rejects.toMatchObject({
+    code: "TASK_UNKNOWN",
+    message: expect.stringContaining("tasks 0 to 2, not task 3") as string,
+  });
+});
+
+test("a run that was aborted goes on to the same bits", async () => {
+  const out = join(folder, "aborted");
+  const controller = new AbortController();
+  const reason = new Error("enough");
+
+  const aborted = train({
+    ...options,
+    out,
+    signal: controller.signal,
+    onEvent: (event) => {
+      if (event.type === "epoch-ended" && event.task === 1 && event.epoch === 1) controller.abort(reason);
+    },
+  });
+  await expect(aborted).rejects.toBe(reason);
+  const resumed = await train({ dataset, out, resume: true, threads: 1 });
+  const whole = await train({ ...options, out: join(folder, "whole") });
+
+  expect(resumed.result.lockedHash).toBe(whole.result.lockedHash);
+  expect(resumed.result.matrix).toEqual(whole.result.matrix);
+});
+
+test.each([
+  ["the seed", { settings: { seed: 1 } }, "OTHER_RUN"],
+  ["a setting", { settings: { lr: 1 } }, "OTHER_RUN"],
+  ["the preset", { experiment: "permuted-mnist" }, "OTHER_RUN"],
+  ["the device", { device: "reference" }, "OTHER_DEVICE"],
+] as const)("%s of a run stays what it is when it is resumed", async (_, changed, code) => {
+  const resumed = train({ dataset, ...changed, out: memory, resume: true });
+
+  await expect(resumed).rejects.toMatchObject({ name: "ConfigError", code });
+});
+
+test("permuted tasks are all of the classes", async () => {
+  const { result } = await train({
+    ...options,
+    experiment: "permuted-mnist",
+    settings: { ...settings, tasks: 2, epochs: 1 },
+    out: join(folder, "permuted"),
+  });
+
+  expect(result.scenario).toBe("permuted-tiny");
+  expect(result.tasks).toHaveLength(2);
+  expect(result.bitExactOldLogits).toBe(true);
+});
