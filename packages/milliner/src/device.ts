@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { cpuStatus, selectBackend, setThreads, type Backend, type DeviceName } from "@milliner/core";
 
 /** What computes, ready to be used. */
@@ -13,7 +12,10 @@ export interface Device {
 export interface DeviceOptions {
   /** Default: the native kernels, or the slow reference with a warning where they do not load. */
   readonly device?: DeviceName | undefined;
-  /** Default: all processors that this process may use. No bit of a result depends on it. */
+  /**
+   * Default: as it is, at first `MILLINER_THREADS`, or the processors that affinity and the container's quota leave to this
+   * process. No bit of a result depends on it.
+   */
   readonly threads?: number | undefined;
 }
 
@@ -23,9 +25,8 @@ export interface DeviceOptions {
  */
 export function openDevice(options: DeviceOptions, onWarning: (message: string) => void): Device {
   const backend = selectBackend(options.device, onWarning);
-  const threads = options.threads ?? availableParallelism();
-  setThreads(threads);
+  if (options.threads !== undefined) setThreads(options.threads);
   const status = cpuStatus();
   const isCpu = backend.name === "cpu" && status.available;
-  return { backend, isa: isCpu ? status.isa : null, threads: isCpu ? threads : 1 };
+  return { backend, isa: isCpu ? status.isa : null, threads: isCpu ? status.threads : 1 };
 }

@@ -64,7 +64,7 @@ function report({
     ? [
         ["kernels", `${kernels.isa}: ${kernels.reason}`],
         ["also here", kernels.instructionSets.filter((set) => set !== kernels.isa).join(", ") || "none"],
-        ["threads", `${processors} by default`],
+        ["threads", `${kernels.threads} by default`],
         ["addon", kernels.addon],
       ]
     : [["kernels", `none, the slow reference stands in: ${kernels.reason}`]];
