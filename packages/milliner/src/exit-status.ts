@@ -28,8 +28,11 @@ export function exitStatus(error: unknown): number {
   if (error instanceof Interrupted) return error.signal === "SIGINT" ? 130 : 143;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof Failed || error instanceof NumericError) return 1;
-  return isForUser(error) && error.code !== "DISK_FULL" && error.code !== "VERIFY_FAILED" ? 2 : 1;
+  return isForUser(error) && !failures.has(error.code) ? 2 : 1;
 }
+
+/** Nothing was wrong with what was asked for; it went wrong on the way. */
+const failures: ReadonlySet<string> = new Set(["DISK_FULL", "VERIFY_FAILED", "RUNTIME_FAILED"]);
 
 /**
  * Whether an error's message is one sentence for the person who has to fix it. `DataError` lies below core and does not extend

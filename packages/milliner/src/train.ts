@@ -1,6 +1,6 @@
-import { renameSync, existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { CheckpointError, ConfigError, type DeviceName } from "@milliner/core";
+import { ConfigError, type DeviceName } from "@milliner/core";
 import { run, type RunEvent, type RunResult, type Scenario, type Verification } from "@milliner/continual";
 import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
 import type { Hat } from "@milliner/hat";
@@ -11,7 +11,8 @@ import { presetNamed } from "./presets/index.ts";
 import { defaultRunFolder } from "./run-place.ts";
 import { assign } from "./settings/assignment.ts";
 import type { Experiment } from "./settings/experiment-file.ts";
-import { readRunFile, runFilePath, runFileText, type RunFile } from "./settings/run-file.ts";
+import { RunFileOnce } from "./settings/run-file-once.ts";
+import { readRunFile, runFilePath, type RunFile } from "./settings/run-file.ts";
 import type { Settings } from "./settings/settings.ts";
 import { verifyInFreshProcess } from "./fresh-process.ts";
 import { versions } from "./versions.ts";
@@ -204,45 +205,4 @@ function freshVerifier(
   signal: AbortSignal | undefined,
 ): (folder: string) => Promise<Verification> {
   return (folder) => verifyInFreshProcess(folder, data, device, signal);
-}
-
-/**
- * Writes `run.yaml` at a run's first event: by then the runner owns the folder, and before it another run may. A run that is
- * resumed keeps what it has. Listeners must not throw, so a failure stops the run through a signal.
- */
-class RunFileOnce {
-  readonly #controller = new AbortController();
-  readonly #file: RunFile;
-  readonly #path: string;
-  #isDone = false;
-
-  constructor(file: RunFile, folder: string) {
-    this.#file = file;
-    this.#path = runFilePath(folder);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  write(): void {
-    if (this.#isDone) return;
-    this.#isDone = true;
-    try {
-      if (existsSync(this.#path)) return;
-      writeFileSync(`${this.#path}.part`, runFileText(this.#file));
-      renameSync(`${this.#path}.part`, this.#path);
-    } catch (cause) {
-      const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
-      this.#controller.abort(
-        new CheckpointError(
-          "WRITE_FAILED",
-          `${this.#path} cannot be written (${code}); free some space, or choose another folder`,
-          {
-            cause,
-          },
-        ),
-      );
-    }
-  }
 }

@@ -1,0 +1,44 @@
+import { existsSync, renameSync, writeFileSync } from "node:fs";
+import { CheckpointError } from "@milliner/core";
+import { runFilePath, runFileText, type RunFile } from "./run-file.ts";
+
+/**
+ * Writes `run.yaml` at a run's first event: by then the runner owns the folder, and before it another run may. A run that is
+ * resumed keeps what it has. Listeners must not throw, so a failure stops the run through a signal.
+ */
+export class RunFileOnce {
+  readonly #controller = new AbortController();
+  readonly #file: RunFile;
+  readonly #path: string;
+  #isDone = false;
+
+  constructor(file: RunFile, folder: string) {
+    this.#file = file;
+    this.#path = runFilePath(folder);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  write(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    try {
+      if (existsSync(this.#path)) return;
+      writeFileSync(`${this.#path}.part`, runFileText(this.#file));
+      renameSync(`${this.#path}.part`, this.#path);
+    } catch (cause) {
+      const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+      this.#controller.abort(
+        new CheckpointError(
+          "WRITE_FAILED",
+          `${this.#path} cannot be written (${code}); free some space, or choose another folder`,
+          {
+            cause,
+          },
+        ),
+      );
+    }
+  }
+}
