@@ -1,6 +1,6 @@
 /**
  * What milliner throws for a mistake that a person has to fix. `code` is stable and documented; the message may improve.
- * The kinds below are told apart by class or by `name`; nothing else extends this class.
+ * Kinds are told apart by class or by `name`: those below, and one for each package that has a kind of its own.
  */
 export class MillinerError extends Error {
   /** Stable, upper case with underscores, for example `SHAPE_MISMATCH`. */

@@ -79,7 +79,7 @@ export class Stream {
     return out.subarray(0, count);
   }
 
-  /** `count` float32 numbers, uniform in [low, high): 24 random bits each. */
+  /** `count` float32 numbers, uniform from low up to high: 24 random bits each. Rounding may reach `high` itself. */
   uniform(count: number, low: number, high: number, step = 0): Float32Array {
     return Float32Array.from(this.words(count, step), (word) => low + (high - low) * (word >>> 8) * 2 ** -24);
   }

@@ -107,7 +107,7 @@ export class Tape {
   /**
    * Gradients of `loss` with respect to every leaf with `requiresGrad`, by the chain rule from the last entry to the first.
    * Where a tensor was used several times, the parts are added in that order, so the result has the same bits each time.
-   * @throws ShapeError when `loss` is not a single number, ConfigError-free otherwise
+   * @throws ShapeError when `loss` is not a single number
    */
   backward(loss: Tensor): Gradients {
     if (elements(loss.shape) !== 1) {
