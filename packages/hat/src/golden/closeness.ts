@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { equal, ok } from "node:assert/strict";
 import { trace, type Values } from "./official-trace.ts";
 
 // Sums of at most 8 products in another order, none above 10 in size: a few ulp of the largest.
@@ -46,12 +46,10 @@ export function expectClose(
   expected: readonly number[],
   tolerance: (index: number) => number,
 ): void {
-  expect(actual.length, what).toBe(expected.length);
+  equal(actual.length, expected.length, what);
   expected.forEach((value, i) => {
     const off = Math.abs(actual[i]! - value);
-    expect(off <= tolerance(i), `${what}[${i}] is ${actual[i]}, not ${value} within ${tolerance(i)}`).toBe(
-      true,
-    );
+    ok(off <= tolerance(i), `${what}[${i}] is ${actual[i]}, not ${value} within ${tolerance(i)}`);
   });
 }
 

@@ -21,13 +21,13 @@ function plainGradient(da: number, a: number, s: number): number {
   return fround(fround(fround(da * fround(1 - a)) * a) * s);
 }
 
-// Equation (F): s_max sigmoid'(e) with u = exp(-|e|).
+// (F): s_max sigmoid'(e) with u = exp(-|e|).
 function closedGradient(da: number, e: number, sMax: number): number {
   const u = exp(-abs(e));
   return (da * sMax * u) / ((1 + u) * (1 + u));
 }
 
-// Equation (B') in the published float32 arithmetic, from left to right: its rounding noise is part of the rule.
+// (B') in the published float32 arithmetic, from left to right: its rounding noise is part of the rule.
 function officialGradient(da: number, e: number, s: number, sMaxOverS: number): number {
   const x = fround(s * e);
   const clamped = x < -limit ? -limit : x > limit ? limit : x;
