@@ -143,7 +143,8 @@ function checkSchedule(schedule: Schedule): void {
  *
  * @param state - from `startFit`, or from a checkpoint that was written at the end of an epoch; changed as it goes
  * @returns the number of epochs
- * @throws NumericError (`NON_FINITE_LOSS`) when a loss becomes NaN or infinite
+ * @throws NumericError (`NON_FINITE_LOSS`, `NON_FINITE_GRADIENT`, `NON_FINITE_DATA`, `NON_FINITE_LOGITS`) that names task, epoch
+ *   and batch; that step has not been applied
  * @throws ConfigError (`BAD_VALUE`, `EMPTY_SPLIT`) for a schedule that makes no sense, or a task without images
  */
 export async function fit(
@@ -162,9 +163,11 @@ export async function fit(
   const { epochs } = schedule;
   const batches = Math.ceil(train.size / schedule.batchSize);
   const shuffle = new Stream(run.seed, `shuffle/${task.id}`);
-  const refuse = (loss: number, where: string): never => {
-    const place = `task ${task.id} ("${task.name}"), epoch ${state.epoch + 1}, ${where}`;
-    throw new NumericError("NON_FINITE_LOSS", `the loss became ${loss} in ${place}; try a smaller lr`);
+  const place = (where: string): string =>
+    `task ${task.id} ("${task.name}"), epoch ${state.epoch + 1}, ${where}`;
+  const finite = (loss: number, where: string): void => {
+    if (Number.isFinite(loss)) return;
+    throw new NumericError("NON_FINITE_LOSS", `the loss became ${loss} in ${place(where)}; try a smaller lr`);
   };
   if (state.epoch === 0) run.events({ type: "task-started", task: task.id, name: task.name, epochs });
   while (state.epoch < epochs && state.lr >= schedule.lrMin) {
@@ -173,18 +176,21 @@ export async function fit(
     for (let batch = 0; batch < batches; batch++) {
       const sample = batch * schedule.batchSize;
       const indices = order.subarray(sample, sample + schedule.batchSize);
-      const loss = tidy(() =>
-        trainable.step({
-          ...readBatch(train, indices, backend),
-          batch,
-          batches,
-          sample,
-          samples: train.size,
-          step: state.step,
-          lr: state.lr,
-        }),
+      const where = `batch ${batch + 1} of ${batches}`;
+      const loss = located(
+        () => place(where),
+        () =>
+          trainable.step({
+            ...readBatch(train, indices, backend),
+            batch,
+            batches,
+            sample,
+            samples: train.size,
+            step: state.step,
+            lr: state.lr,
+          }),
       );
-      if (!Number.isFinite(loss)) refuse(loss, `batch ${batch + 1} of ${batches}`);
+      finite(loss, where);
       total += loss;
       state.step += 1;
       if (batch % 16 === 0) {
@@ -198,8 +204,11 @@ export async function fit(
       }
       await run.pause();
     }
-    const { loss, accuracy } = tidy(() => trainable.validate());
-    if (!Number.isFinite(loss)) refuse(loss, "validation");
+    const { loss, accuracy } = located(
+      () => place("validation"),
+      () => trainable.validate(),
+    );
+    finite(loss, "validation");
     run.events({
       type: "epoch-ended",
       task: task.id,
@@ -226,4 +235,14 @@ export async function fit(
   }
   for (const [name, t] of trainable.state()) t.data.set(state.best?.get(name) ?? t.data);
   return state.epoch;
+}
+
+/** Runs `action` in a `tidy`; a NumericError of it says where it happened. */
+function located<T>(place: () => string, action: () => T): T {
+  try {
+    return tidy(action);
+  } catch (error) {
+    if (!(error instanceof NumericError)) throw error;
+    throw new NumericError(error.code, `${place()}: ${error.message}`, { cause: error });
+  }
 }

@@ -37,8 +37,8 @@ export class JointLearner implements Learner {
 
   async learn(task: Task, run: RunContext): Promise<TaskRecord> {
     const { scenario, schedule = publishedSchedule, backend } = this.#options;
-    const tasks = scenario.tasks.slice(0, task.id + 1);
-    if (tasks[task.id]?.name !== task.name) {
+    const tasks = [...scenario.tasks.slice(0, task.id), task];
+    if (scenario.tasks[task.id]?.name !== task.name) {
       throw new ConfigError(
         "TASK_UNKNOWN",
         `task ${task.id} ("${task.name}") is not in scenario ${scenario.name}`,
