@@ -1,0 +1,202 @@
+import { describe, expect, test } from "vitest";
+import { createDataset, createImageSet, type Dataset, type ImageSet } from "@milliner/data";
+import { imageSplit, joinSplits } from "./split.ts";
+import { permutedScenario } from "./permuted-scenario.ts";
+import { splitScenario } from "./split-scenario.ts";
+import type { Split } from "./task.ts";
+
+const names = ["zero", "one", "two", "three", "four", "five"];
+const plain = { mean: [0], std: [1 / 255] }; // values are the bytes, up to the rounding of float32
+
+/** Image i of `first`, `first + 1`, ...: its pixels are 10 i, 10 i + 1, ... (6 of them), its label i modulo 6. */
+function countedImages(count: number): ImageSet {
+  const images = Uint8Array.from({ length: count * 6 }, (_, k) => (10 * Math.floor(k / 6) + (k % 6)) % 256);
+  const labels = Uint8Array.from({ length: count }, (_, i) => i % names.length);
+  return createImageSet({ images, shape: [2, 3, 1], count }, labels, names);
+}
+
+const dataset: Dataset = createDataset("counted", countedImages(48), countedImages(24));
+
+function values(split: Split, positions?: readonly number[]): number[] {
+  const wanted = positions ?? Array.from({ length: split.size }, (_, i) => i);
+  const into = new Float32Array(wanted.length * 6);
+  split.read(wanted, into);
+  return [...into].map((value) => Math.round(value));
+}
+
+/** Which images a split holds, by their first pixel (unique while there are few). */
+function members(split: Split): number[] {
+  return values(split)
+    .filter((_, k) => k % 6 === 0)
+    .map((pixel) => pixel / 10);
+}
+
+describe("a split scenario", () => {
+  const { tasks, ...scenario } = splitScenario(dataset, {
+    seed: 1,
+    validationShare: 0.25,
+    normalisation: plain,
+  });
+
+  test("has two classes per task in the order of the labels, and says its name and shape", () => {
+    expect(scenario).toEqual({ name: "split-counted", inputShape: [2, 3, 1] });
+    expect(tasks.map(({ id, name, classes }) => [id, name, classes])).toEqual([
+      [0, "zero, one", ["zero", "one"]],
+      [1, "two, three", ["two", "three"]],
+      [2, "four, five", ["four", "five"]],
+    ]);
+  });
+
+  test("labels count from 0 within a task and belong to their images", () => {
+    for (const { id, test: split } of tasks) {
+      expect(members(split).map((image) => (image % 6) - 2 * id)).toEqual([...split.labels]);
+      expect(new Set(split.labels)).toEqual(new Set([0, 1]));
+    }
+  });
+
+  test("every test image is in exactly one task", () => {
+    expect(tasks.flatMap(({ test: split }) => members(split)).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 24 }, (_, i) => i),
+    );
+  });
+
+  test("training and validation images of a task are disjoint, and the task's own", () => {
+    for (const { train, validation } of tasks) {
+      expect(train.size + validation.size).toBe(16);
+      expect(validation.size).toBe(4);
+      const rows = (split: Split): string[] =>
+        Array.from({ length: split.size }, (_, i) => values(split, [i]).join());
+      expect(rows(train).filter((row) => rows(validation).includes(row))).toEqual([]);
+    }
+  });
+
+  test("is the same for the same seed; another seed moves only what validates", () => {
+    const again = splitScenario(dataset, { seed: 1, validationShare: 0.25, normalisation: plain });
+    const other = splitScenario(dataset, { seed: 2, validationShare: 0.25, normalisation: plain });
+
+    for (const [i, task] of tasks.entries()) {
+      expect(values(again.tasks[i]!.train)).toEqual(values(task.train));
+      expect(values(other.tasks[i]!.train)).not.toEqual(values(task.train));
+      expect(values(other.tasks[i]!.test)).toEqual(values(task.test));
+    }
+  });
+
+  test("the last task is smaller when the classes do not divide", () => {
+    const sizes = splitScenario(dataset, { seed: 1, classesPerTask: 4, normalisation: plain }).tasks.map(
+      ({ classes }) => classes.length,
+    );
+
+    expect(sizes).toEqual([4, 2]);
+  });
+
+  test.each([
+    [{ tasks: 4 }, /6 classes, which do not make 4 tasks/],
+    [{ classesPerTask: 5 }, /6 classes, which do not make tasks of 5 classes/],
+    [{ tasks: 2, classesPerTask: 3 }, /not both/],
+    [{ tasks: 0 }, /tasks must be a whole number from 1 up, not 0/],
+    [{ classesPerTask: 1 }, /from 2 up, not 1/],
+  ])("%o is refused with its numbers", (options, message) => {
+    expect(() => splitScenario(dataset, { seed: 1, ...options })).toThrow(message);
+  });
+});
+
+describe("a permuted scenario", () => {
+  const options = { seed: 5, validationShare: 0.25, normalisation: plain };
+  const { tasks, name } = permutedScenario(dataset, { ...options, tasks: 4 });
+  /** For each place of the input, which pixel stands there: image 0 is 0, 1, ..., 5. */
+  const permutationOf = (split: Split): number[] => values(split, [0]);
+
+  test("shows each task all classes, under its own fixed permutation of the pixels", () => {
+    expect(name).toBe("permuted-counted");
+    const permutations = tasks.map((task) => permutationOf(task.test));
+    for (const permutation of permutations)
+      expect([...permutation].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(new Set(permutations.map(String)).size, "all different, for this seed").toBe(4);
+    for (const [t, { test: split, classes }] of tasks.entries()) {
+      expect(classes).toEqual(names);
+      expect(values(split)).toEqual(
+        Array.from({ length: 24 * 6 }, (_, k) => 10 * Math.floor(k / 6) + permutations[t]![k % 6]!),
+      );
+    }
+  });
+
+  test("training, validation and test images of a task go through the same permutation", () => {
+    for (const task of tasks) {
+      const permutation = permutationOf(task.test);
+      const least = Math.min(...permutation);
+      expect(least).toBe(0);
+      for (const split of [task.train, task.validation]) {
+        const image = values(split, [0]);
+        const start = Math.min(...image);
+        expect(image.map((pixel) => pixel - start)).toEqual(permutation);
+      }
+    }
+  });
+
+  test("task t has the same permutation however many tasks there are, and another for another seed", () => {
+    const short = permutedScenario(dataset, { ...options, tasks: 2 });
+    const other = permutedScenario(dataset, { ...options, seed: 6, tasks: 4 });
+
+    expect(values(short.tasks[1]!.train)).toEqual(values(tasks[1]!.train));
+    expect(other.tasks.map((task) => permutationOf(task.test))).not.toEqual(
+      tasks.map((task) => permutationOf(task.test)),
+    );
+  });
+
+  test("has ten tasks unless told otherwise, and refuses none", () => {
+    expect(permutedScenario(dataset, options).tasks).toHaveLength(10);
+    expect(() => permutedScenario(dataset, { ...options, tasks: 0 })).toThrow(/from 1 up, not 0/);
+  });
+});
+
+describe("an image split", () => {
+  const set = countedImages(12);
+
+  test("reads any positions in any order, normalised in float32: (x / 255 - mean) / std", () => {
+    const split = imageSplit(set, Uint32Array.of(3, 1), { normalisation: { mean: [0.5], std: [0.25] } });
+    const into = new Float32Array(6);
+    split.read([1], into);
+
+    expect([...split.labels]).toEqual([3, 1]);
+    expect([...into]).toEqual(
+      Array.from({ length: 6 }, (_, k) => Math.fround(((10 + k) / 255 - 0.5) / 0.25)),
+    );
+  });
+
+  test("moves a pixel with all its channels, and normalises each channel by its own figures", () => {
+    const images = Uint8Array.of(0, 100, 1, 101, 2, 102);
+    const colours = createImageSet({ images, shape: [1, 3, 2], count: 1 }, Uint8Array.of(0), ["a", "b"]);
+    const split = imageSplit(colours, Uint32Array.of(0), {
+      normalisation: { mean: [0, 100 / 255], std: [1 / 255, 1 / 255] },
+      permutation: Uint32Array.of(2, 0, 1),
+    });
+
+    expect(values(split, [0])).toEqual([2, 2, 0, 0, 1, 1]);
+  });
+
+  test("a label outside of the task, a permutation that is none and a normalisation that does not fit are refused", () => {
+    const make =
+      (extra: object): (() => Split) =>
+      () =>
+        imageSplit(set, Uint32Array.of(0, 1), { normalisation: plain, ...extra });
+
+    expect(make({ labels: new Map([[0, 0]]) })).toThrow(/label 1 belongs to no class/);
+    expect(make({ permutation: Uint32Array.of(0, 1, 2, 3, 4, 4) })).toThrow(/each of 0\.\.5 once/);
+    expect(make({ permutation: Uint32Array.of(0, 1, 2) })).toThrow(/permutation of 6 pixels/);
+    expect(make({ permutation: Uint32Array.of(0, 1, 2, 3, 4, 6) })).toThrow(/each of 0\.\.5 once/);
+    expect(make({ normalisation: { mean: [0, 0], std: [1, 1] } })).toThrow(/each of 1 channels/);
+    expect(make({ normalisation: { mean: [0], std: [0] } })).toThrow(/positive std/);
+  });
+});
+
+test("joined splits follow each other, each with its own labels moved by its offset", () => {
+  const set = countedImages(12);
+  const part = (...indices: number[]): Split =>
+    imageSplit(set, Uint32Array.from(indices), { normalisation: plain });
+  const joined = joinSplits([part(0, 1), part(5), part(2, 3)], [0, 10, 20]);
+
+  expect([...joined.labels]).toEqual([0, 1, 15, 22, 23]);
+  expect(members(joined)).toEqual([0, 1, 5, 2, 3]);
+  expect(values(joined, [4, 2]).filter((_, k) => k % 6 === 0)).toEqual([30, 50]);
+  expect(() => joinSplits([], [])).toThrow(/not none/);
+});
