@@ -210,7 +210,9 @@ function storedArray(data: SafetensorsTensor["data"], name: string, file: string
 
 async function readBounded(path: string, largest: number): Promise<Buffer> {
   try {
-    const { size } = await stat(path);
+    const found = await stat(path);
+    if (!found.isFile()) throw new CheckpointError("READ_FAILED", `${path} is not a file`); // a pipe would never end
+    const { size } = found;
     if (size > largest) {
       throw new CheckpointError(
         "TOO_LARGE",

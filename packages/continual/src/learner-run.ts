@@ -8,14 +8,13 @@ import {
   writeCheckpoint,
   type StoredCheckpoint,
 } from "./checkpoint.ts";
-import { evaluate } from "./evaluate.ts";
 import type { EventLog, EventPosition } from "./event-log.ts";
 import type { RunEventBody } from "./events.ts";
 import type { Learner, RunContext } from "./learner.ts";
-import { measureTask } from "./measure-task.ts";
+import { measureTask, measureUntrained } from "./measure-task.ts";
 import { averageAccuracy } from "./metrics.ts";
 import type { CheckpointFolder, CheckpointPlace } from "./run-folder.ts";
-import { parseRecord, type RunRecord } from "./run-record.ts";
+import { checkRecord, parseRecord, type RunRecord } from "./run-record.ts";
 import type { Scenario, Task } from "./task.ts";
 
 /** What one learner needs to go through a scenario. */
@@ -95,6 +94,7 @@ export class LearnerRun {
       }
       const record = parseRecord(stored.record, file);
       this.#checkIdentity(record, file);
+      checkRecord(record, place, file);
       await learner.load(readerOf(stored.snapshot, file));
       this.#record = { ...record, warnings: [...record.warnings, ...damaged.map(({ message }) => message)] };
       this.#place = place;
@@ -266,9 +266,7 @@ export class LearnerRun {
   }
 
   #untrained(task: Task): number | null {
-    const { learner, backend } = this.#options;
-    if (learner.untrainedLogits === undefined) return null;
-    return evaluate(task.test, backend, (images) => learner.untrainedLogits!(task, images)).accuracy;
+    return measureUntrained(this.#options.learner, task, this.#options.backend);
   }
 
   // From the files where there are any, so that what is measured is what a user will load.

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { NumericError, type Backend } from "@milliner/core";
-import { evaluate } from "./evaluate.ts";
+import { evaluate, type Evaluation } from "./evaluate.ts";
 import type { Learner } from "./learner.ts";
 import type { Task } from "./task.ts";
 
 /**
  * Accuracy on a task's test set, and the SHA-256 of all its logits, bit for bit, in the order of the images.
- * @throws NumericError (`NON_FINITE_LOGITS`) that names the task
+ * @throws NumericError (`NON_FINITE_LOGITS`, `NON_FINITE_DATA`) that names the task
  */
 export function measureTask(
   learner: Learner,
@@ -14,14 +14,31 @@ export function measureTask(
   backend: Backend,
 ): { readonly accuracy: number; readonly logitsSha256: string } {
   const hash = createHash("sha256");
-  try {
-    const { accuracy } = evaluate(
+  const { accuracy } = onTestSet(learner, task, () =>
+    evaluate(
       task.test,
       backend,
       (images) => learner.logits(task.id, images),
       ({ buffer, byteOffset, byteLength }) => hash.update(new Uint8Array(buffer, byteOffset, byteLength)),
-    );
-    return { accuracy, logitsSha256: hash.digest("hex") };
+    ),
+  );
+  return { accuracy, logitsSha256: hash.digest("hex") };
+}
+
+/**
+ * Accuracy on the test set of a task that has not been learned; null for methods that cannot be asked.
+ * @throws NumericError (`NON_FINITE_LOGITS`, `NON_FINITE_DATA`) that names the task
+ */
+export function measureUntrained(learner: Learner, task: Task, backend: Backend): number | null {
+  if (learner.untrainedLogits === undefined) return null;
+  return onTestSet(learner, task, () =>
+    evaluate(task.test, backend, (images) => learner.untrainedLogits!(task, images)),
+  ).accuracy;
+}
+
+function onTestSet(learner: Learner, task: Task, measure: () => Evaluation): Evaluation {
+  try {
+    return measure();
   } catch (error) {
     if (!(error instanceof NumericError)) throw error;
     const where = `"${learner.name}" on the test set of task ${task.id} ("${task.name}")`;

@@ -57,11 +57,16 @@ export class CheckpointFolder {
     }
   }
 
-  /** Makes the folder, and clears it of what a killed run left half-written. */
+  /** Makes the folder, and clears it of what a killed run left: files half-written, and arrays whose JSON never came. */
   async prepare(): Promise<void> {
     await makeFolder(this.path);
-    for (const name of await list(this.path)) {
-      if (name.endsWith(asideSuffix)) await rm(join(this.path, name), { force: true });
+    const names = await list(this.path);
+    for (const name of names) {
+      const isHalf =
+        name.endsWith(asideSuffix) ||
+        (/^task-\d{3,9}(\.epoch-\d{4,9})?\.safetensors$/.test(name) &&
+          !names.includes(name.replace(/\.safetensors$/, ".json")));
+      if (isHalf) await rm(join(this.path, name), { force: true });
     }
   }
 }

@@ -1,5 +1,7 @@
+import { CheckpointError } from "@milliner/core";
 import type { EventPosition } from "./event-log.ts";
 import type { AccuracyMatrix } from "./metrics.ts";
+import type { CheckpointPlace } from "./run-folder.ts";
 import { StoredJson } from "./stored-json.ts";
 
 /** What the runner noted when a task had been learned. */
@@ -68,6 +70,29 @@ export function parseRecord(value: unknown, where: string): RunRecord {
     taskBegan: record.number("taskBegan"),
     events: { step: events.whole("step"), bytes: events.whole("bytes"), seconds: events.number("seconds") },
   };
+}
+
+/**
+ * A record that says of itself that it stands at `place`.
+ * @throws CheckpointError (`BAD_VALUE`) when it contradicts the place, the number of tasks or itself
+ */
+export function checkRecord(record: RunRecord, { task, epoch }: CheckpointPlace, where: string): void {
+  const { learned, matrix, initial, tasks, evaluated } = record;
+  const ended = epoch === null ? task + 1 : task;
+  const rows = epoch === null && !evaluated ? ended - 1 : ended;
+  if (
+    task >= tasks ||
+    learned.length !== ended ||
+    matrix.length !== rows ||
+    initial.length !== tasks ||
+    matrix.some((row, after) => row.length !== tasks || row.slice(0, after + 1).includes(null))
+  ) {
+    throw new CheckpointError(
+      "BAD_VALUE",
+      `the record of ${where} contradicts itself: ${learned.length} tasks learned and ${matrix.length} rows of ` +
+        `accuracies, where ${ended} of ${tasks} tasks and ${rows} rows belong`,
+    );
+  }
 }
 
 function parseLearned(task: StoredJson): LearnedTask {

@@ -3,7 +3,7 @@ import { readCheckpoint, readerOf } from "./checkpoint.ts";
 import type { Learner } from "./learner.ts";
 import { measureTask } from "./measure-task.ts";
 import { CheckpointFolder } from "./run-folder.ts";
-import { parseRecord } from "./run-record.ts";
+import { checkRecord, parseRecord } from "./run-record.ts";
 import type { Scenario } from "./task.ts";
 
 /** What `verifyRun` found. Plain JSON, so that a child process can hand it to its parent. */
@@ -44,13 +44,15 @@ export async function verifyRun(
   }
   const checkpoint = checkpoints.file(newest);
   const stored = await readCheckpoint(checkpoint);
-  const { learned, ...record } = parseRecord(stored.record, checkpoint);
-  if (record.scenario !== scenario.name || learned.length > scenario.tasks.length) {
+  const record = parseRecord(stored.record, checkpoint);
+  const { learned } = record;
+  if (record.scenario !== scenario.name || record.tasks !== scenario.tasks.length) {
     throw new CheckpointError(
       "OTHER_RUN",
       `${checkpoint} was written with scenario ${record.scenario}, not ${scenario.name}; give the run's own`,
     );
   }
+  checkRecord(record, newest, checkpoint);
   const learner = makeLearner();
   try {
     await learner.load(readerOf(stored.snapshot, checkpoint));

@@ -1,0 +1,139 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { CheckpointError } from "@milliner/core";
+import {
+  readCheckpoint,
+  readerOf,
+  readRecord,
+  rewriteRecord,
+  takeSnapshot,
+  writeCheckpoint,
+  type Snapshot,
+} from "./checkpoint.ts";
+import type { CheckpointWriter, Learner } from "./learner.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "milliner-checkpoint-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** A learner that saves what `save` writes, and can do nothing else. */
+function saving(save: (into: CheckpointWriter) => void): Learner {
+  return { name: "scribe", save: async (into: CheckpointWriter) => save(into) } as Learner;
+}
+
+// Every bit pattern that a conversion to double or to text could lose.
+const floats = new Float32Array(new Uint32Array([0x7fc00001, 0xff800000, 0x80000000, 1, 0x3f800001]).buffer);
+const snapshot: Snapshot = {
+  arrays: new Map([
+    ["weights", { shape: [5], data: floats }],
+    ["sums", { shape: [1, 2], data: Float64Array.of(Math.PI, -0) }],
+    ["counts", { shape: [2, 1], data: Int32Array.of(-2147483648, 2147483647) }],
+    ["locks", { shape: [1], data: Uint32Array.of(0xffffffff) }],
+    ["bytes", { shape: [3], data: Uint8Array.of(0, 128, 255) }],
+    ["nothing", { shape: [0, 4], data: new Float32Array(0) }],
+    ["one number", { shape: [], data: Float32Array.of(7) }],
+  ]),
+  values: new Map<string, unknown>([
+    ["state", { epoch: 3, names: ["a", "ä", "\u2028"], none: null }],
+    ["__proto__", "an ordinary name"],
+  ]),
+};
+
+describe("a checkpoint on the disk", () => {
+  test("gives back every array with its type, shape and bits, every value, and the record", async () => {
+    const path = join(folder, "task-000.json");
+    await writeCheckpoint(path, { snapshot, record: { learned: 1 } });
+
+    const read = await readCheckpoint(path);
+
+    expect(read.record).toEqual({ learned: 1 });
+    expect([...read.snapshot.values]).toEqual([...snapshot.values]);
+    expect([...read.snapshot.arrays.keys()].sort()).toEqual([...snapshot.arrays.keys()].sort());
+    for (const [name, { shape, data }] of snapshot.arrays) {
+      const found = read.snapshot.arrays.get(name)!;
+      expect(found.shape, name).toEqual(shape);
+      expect(found.data.constructor, name).toBe(data.constructor);
+      expect(bytesOf(found.data), name).toEqual(bytesOf(data));
+    }
+  });
+
+  test("is two files and leaves no other", async () => {
+    await writeCheckpoint(join(folder, "task-000.json"), { snapshot, record: null });
+
+    expect((await readdir(folder)).sort()).toEqual(["task-000.json", "task-000.safetensors"]);
+  });
+
+  test("has the same bytes each time", async () => {
+    await writeCheckpoint(join(folder, "task-000.json"), { snapshot, record: null });
+    await writeCheckpoint(join(folder, "task-001.json"), { snapshot, record: null });
+
+    expect(await readFile(join(folder, "task-000.safetensors"))).toEqual(
+      await readFile(join(folder, "task-001.safetensors")),
+    );
+  });
+
+  test("takes a new record and keeps the rest", async () => {
+    const path = join(folder, "task-000.json");
+    await writeCheckpoint(path, { snapshot, record: "old" });
+    const before = await readCheckpoint(path);
+    await rewriteRecord(path, "new");
+
+    expect(await readRecord(path)).toBe("new");
+    expect(await readCheckpoint(path)).toEqual({ ...before, record: "new" });
+  });
+});
+
+describe("a snapshot", () => {
+  test("is a copy: later training does not change it", async () => {
+    const live = Float32Array.of(1, 2);
+    const state = { epoch: 1 };
+    const taken = await takeSnapshot(
+      saving((into) => {
+        into.array("w", [2], live);
+        into.json("state", state);
+      }),
+    );
+    live[0] = 9;
+    state.epoch = 9;
+
+    expect([...taken.arrays.get("w")!.data]).toEqual([1, 2]);
+    expect(taken.values.get("state")).toEqual({ epoch: 1 });
+  });
+
+  test.each<[string, string, (into: CheckpointWriter) => void]>([
+    [
+      "DUPLICATE_NAME",
+      'learner "scribe" saves "w" twice',
+      (into) => {
+        into.json("w", 1);
+        into.array("w", [1], Float32Array.of(1));
+      },
+    ],
+    ["BAD_VALUE", "shape [2, 2] but 3 elements", (into) => into.array("w", [2, 2], new Float32Array(3))],
+    ["BAD_VALUE", 'holds NaN (in "loss")', (into) => into.json("w", { loss: NaN })],
+    ["BAD_VALUE", "holds -Infinity", (into) => into.json("w", [-Infinity])],
+    ["BAD_VALUE", "is not a JSON value", (into) => into.json("w", undefined)],
+  ])("refuses with %s what could not be read back: %s", async (code, text, save) => {
+    await expect(takeSnapshot(saving(save))).rejects.toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(text) }),
+    );
+  });
+
+  test("read for a name that it lacks says where and which", () => {
+    const reader = readerOf(snapshot, "task-000.json");
+
+    expect(reader.has("weights")).toBe(true);
+    expect(reader.has("toString")).toBe(false);
+    expect(() => reader.array("state")).toThrow('task-000.json has no array "state"');
+    expect(() => reader.json("weights")).toThrow(CheckpointError);
+    expect(reader.json("__proto__")).toBe("an ordinary name");
+  });
+});
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength).slice();
+}
