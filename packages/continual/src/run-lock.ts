@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { link, open, readFile, rename, rm } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { link, open, readFile, rm } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -26,22 +26,55 @@ interface Owner {
  * @throws CheckpointError when the folder cannot be written to
  */
 export async function lockRun(folder: string): Promise<RunLock> {
-  const path = join(folder, "run.lock");
+  const path = join(folder, lockName);
   const mine = JSON.stringify({
     pid: process.pid,
     started: processStart(process.pid),
     host: hostname(),
-  } satisfies Owner);
+    id: randomUUID(),
+  } satisfies Owner & { readonly id: string });
+  await take(path, mine, folder);
+  return {
+    // Somebody may have deleted it, as the message invites to, and taken the folder since.
+    release: async () => {
+      if ((await read(path)) === mine) await rm(path, { force: true });
+    },
+  };
+}
+
+const lockName = "run.lock";
+
+async function take(path: string, mine: string, folder: string): Promise<void> {
   // Twice: once more after a stale lock has been cleared away. Who loses the race for it then meets a live owner.
   for (let attempt = 0; attempt < 2; attempt++) {
-    if (await createExclusively(path, mine)) return { release: () => rm(path, { force: true }) };
-    const found = await readFile(path, "utf8").catch(() => null);
+    if (await createExclusively(path, mine)) return;
+    const found = await read(path);
     if (found === null) continue; // released in this moment
     const owner = parseOwner(found);
     if (owner === null || isAlive(owner)) throw lockedBy(owner, folder, path);
-    await clearStale(path, found, folder);
+    await clearStale(path, found, mine, folder);
   }
   throw lockedBy(null, folder, path);
+}
+
+// Only who holds the lock on clearing this very lock may remove it, and no two locks have the same content. Otherwise one who
+// has read the stale lock could remove that of another who has taken the folder over in between. A clearing lock that a dead
+// process left is taken over in the same way.
+async function clearStale(path: string, stale: string, mine: string, folder: string): Promise<void> {
+  const clearing = join(
+    folder,
+    `${lockName}.${createHash("sha256").update(stale).digest("hex").slice(0, 16)}`,
+  );
+  await take(clearing, mine, folder);
+  try {
+    if ((await read(path)) === stale) await rm(path, { force: true });
+  } finally {
+    await rm(clearing, { force: true });
+  }
+}
+
+function read(path: string): Promise<string | null> {
+  return readFile(path, "utf8").catch(() => null);
 }
 
 function lockedBy(owner: Owner | null, folder: string, path: string): ConfigError {
@@ -90,23 +123,6 @@ async function createWithoutLinks(path: string, content: string): Promise<boolea
   } catch (error) {
     if (hasCode(error, "EEXIST")) return false;
     throw writeError(path, error);
-  }
-}
-
-// Moved away first and looked at again: between reading a stale lock and removing it somebody else may have taken over.
-async function clearStale(path: string, stale: string, folder: string): Promise<void> {
-  const moved = `${path}.${randomUUID()}.part`;
-  try {
-    await rename(path, moved);
-    const found = await readFile(moved, "utf8");
-    if (found !== stale) {
-      await link(moved, path).catch(() => undefined);
-      throw lockedBy(parseOwner(found), folder, path);
-    }
-  } catch (error) {
-    if (!hasCode(error, "ENOENT")) throw error;
-  } finally {
-    await rm(moved, { force: true }).catch(() => undefined);
   }
 }
 

@@ -1,0 +1,81 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { CheckpointError } from "@milliner/core";
+import { asideSuffix, makeFolder, writeError, writeFileAtomically } from "./atomic-file.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "milliner-atomic-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+test("a file has its new content, and nothing is left beside it", async () => {
+  const path = join(folder, "a.json");
+  await writeFileAtomically(path, "first, and longer");
+  await writeFileAtomically(path, Uint8Array.of(104, 105));
+
+  expect(await readFile(path, "utf8")).toBe("hi");
+  expect(await readdir(folder)).toEqual(["a.json"]);
+});
+
+test("what a killed process left half-written is not in the way", async () => {
+  const path = join(folder, "a.json");
+  await writeFile(`${path}${asideSuffix}`, "half of something that was longer");
+  await writeFileAtomically(path, "whole");
+
+  expect(await readFile(path, "utf8")).toBe("whole");
+  expect(await readdir(folder)).toEqual(["a.json"]);
+});
+
+test("whoever reads while it is replaced sees the old or the new content, whole", async () => {
+  const path = join(folder, "a.json");
+  const contents = ["a", "b"].map((letter) => letter.repeat(1 << 18));
+  await writeFileAtomically(path, contents[0]!);
+  let done = false;
+  const writing = (async () => {
+    for (let i = 1; i <= 20; i++) await writeFileAtomically(path, contents[i % 2]!);
+    done = true;
+  })();
+  let reads = 0;
+  while (!done) {
+    expect(contents.includes(await readFile(path, "utf8"))).toBe(true);
+    reads += 1;
+  }
+  await writing;
+
+  expect(reads).toBeGreaterThan(0);
+});
+
+test("a place that cannot be written to is named, what was there stays, and nothing is left beside it", async () => {
+  const path = join(folder, "a.json");
+  await mkdir(path);
+
+  await expect(writeFileAtomically(path, "x")).rejects.toThrow(
+    expect.objectContaining({ code: "WRITE_FAILED", message: expect.stringContaining(path) }),
+  );
+  await expect(writeFileAtomically(join(folder, "none", "a"), "x")).rejects.toMatchObject({
+    code: "WRITE_FAILED",
+    message: expect.stringContaining("ENOENT"),
+  });
+  expect(await readdir(folder)).toEqual(["a.json"]);
+});
+
+test("a folder below a file cannot be made: the path and the reason are told", async () => {
+  await writeFile(join(folder, "file"), "");
+
+  await expect(makeFolder(join(folder, "file", "run"))).rejects.toMatchObject({
+    code: "WRITE_FAILED",
+    message: expect.stringMatching(/run cannot be written \(ENOTDIR\)/),
+  });
+});
+
+test.each(["ENOSPC", "EDQUOT", "EFBIG"])("%s is a full disk, and the cause is kept", (code) => {
+  const cause = Object.assign(new Error(), { code });
+  const error = writeError("run/a.json", cause);
+
+  expect(error).toBeInstanceOf(CheckpointError);
+  expect(error).toMatchObject({ code: "DISK_FULL", cause });
+  expect(error.message).toContain("run/a.json cannot be written, the disk is full");
+});

@@ -1,0 +1,168 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ConfigError } from "@milliner/core";
+import { lockRun } from "./run-lock.ts";
+
+let folder = "";
+let path = "";
+const children: ChildProcess[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "milliner-lock-"));
+  path = join(folder, "run.lock");
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Another process, which lives until it is killed. */
+async function otherProcess(): Promise<ChildProcess & { readonly pid: number }> {
+  const child = spawn(process.execPath, ["-e", "console.log('up'); setInterval(() => {}, 1000)"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  children.push(child);
+  await once(child.stdout, "data");
+  return child as ChildProcess & { readonly pid: number };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+}
+
+/** The lock file as process `pid` would have written it: taken from the real one of this process. */
+async function leaveLock(pid: number, change: object = {}): Promise<void> {
+  const lock = await lockRun(folder);
+  const mine = JSON.parse(await readFile(path, "utf8"));
+  await lock.release();
+  await writeFile(path, JSON.stringify({ ...mine, pid, started: null, ...change }));
+}
+
+test("a run that has the folder keeps every other out until it lets go", async () => {
+  const lock = await lockRun(folder);
+
+  await expect(lockRun(folder)).rejects.toThrow(
+    expect.objectContaining({ code: "RUN_LOCKED", message: expect.stringContaining(`${process.pid}`) }),
+  );
+  await lock.release();
+  const again = await lockRun(folder);
+  await again.release();
+
+  expect(await readdir(folder), "nothing is left").toEqual([]);
+});
+
+test("of twenty that come at once exactly one gets it", async () => {
+  const results = await Promise.allSettled(Array.from({ length: 20 }, () => lockRun(folder)));
+
+  expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  for (const result of results)
+    if (result.status === "rejected") expect(result.reason).toBeInstanceOf(ConfigError);
+  expect(await readdir(folder)).toEqual(["run.lock"]);
+});
+
+describe("the lock of another process", () => {
+  test("is respected while it lives, and the message names it and the file to delete", async () => {
+    const { pid } = await otherProcess();
+    await leaveLock(pid);
+
+    await expect(lockRun(folder)).rejects.toThrow(
+      expect.objectContaining({
+        code: "RUN_LOCKED",
+        message: expect.stringMatching(new RegExp(`process ${pid} on .*delete .*run\\.lock`)),
+      }),
+    );
+    expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid });
+  });
+
+  test("is taken over when it was killed", async () => {
+    const child = await otherProcess();
+    await leaveLock(child.pid);
+    await end(child);
+
+    const lock = await lockRun(folder);
+
+    expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid: process.pid });
+    await lock.release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test.runIf(process.platform === "linux")(
+    "is taken over when its number belongs to a later process, and when the machine was started again since",
+    async () => {
+      const { pid } = await otherProcess();
+      for (const started of ["00000000-0000-0000-0000-000000000000/1", "no such boot/0"]) {
+        await leaveLock(pid, { started });
+
+        await (await lockRun(folder)).release();
+      }
+    },
+  );
+
+  test("on another machine is respected: nobody here can know whether it lives", async () => {
+    const child = await otherProcess();
+    await end(child);
+    await leaveLock(child.pid, { host: `not-${hostname()}` });
+
+    await expect(lockRun(folder)).rejects.toMatchObject({
+      code: "RUN_LOCKED",
+      message: expect.stringContaining(`not-${hostname()}`),
+    });
+  });
+
+  test.each(["", "{", "null", "[]", '{"pid":-1,"host":"x"}', '{"pid":1.5,"host":"x"}', '{"pid":1}'])(
+    "that says %j is respected, because nobody is known to be dead",
+    async (text) => {
+      await writeFile(path, text);
+
+      await expect(lockRun(folder)).rejects.toMatchObject({ code: "RUN_LOCKED" });
+    },
+  );
+
+  test("left by a dead one is taken over by one of ten that come at once", async () => {
+    const child = await otherProcess();
+    await leaveLock(child.pid);
+    await end(child);
+
+    const results = await Promise.allSettled(Array.from({ length: 10 }, () => lockRun(folder)));
+
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(await readdir(folder)).toEqual(["run.lock"]);
+  });
+});
+
+test("a process that died while it cleared a dead one's lock away is not in the way either", async () => {
+  const child = await otherProcess();
+  await leaveLock(child.pid);
+  await end(child);
+  const stale = await readFile(path, "utf8");
+  const clearing = `run.lock.${createHash("sha256").update(stale).digest("hex").slice(0, 16)}`;
+  await writeFile(join(folder, clearing), stale);
+
+  await (await lockRun(folder)).release();
+
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test("letting go leaves the lock of who has taken the folder since, because a person had deleted the file", async () => {
+  const first = await lockRun(folder);
+  await rm(path);
+  const second = await lockRun(folder);
+  await first.release();
+
+  await expect(lockRun(folder)).rejects.toMatchObject({ code: "RUN_LOCKED" });
+  await second.release();
+});
+
+test("a folder that is not there is named, with what to check", async () => {
+  await expect(lockRun(join(folder, "none"))).rejects.toMatchObject({
+    name: "CheckpointError",
+    code: "WRITE_FAILED",
+    message: expect.stringMatching(/none.*ENOENT/),
+  });
+});
