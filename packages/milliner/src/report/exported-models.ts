@@ -1,0 +1,72 @@
+import { bytes, count } from "./figure-text.ts";
+import { html, type Html } from "./html.ts";
+import type { ReportModel } from "./report-input.ts";
+
+/** The ONNX files with their sizes, and whether onnxruntime gave the same answers. */
+export function exportedModels(models: readonly ReportModel[] | null): Html {
+  if (models === null || models.length === 0) {
+    return html`<p class="none">
+      Nothing was exported yet; <code>milliner export</code> writes one pruned ONNX file for each task.
+    </p>`;
+  }
+  return html`<div class="scroll">
+      <table class="plain">
+        <thead>
+          <tr>
+            <th scope="col">Task</th>
+            <th scope="col">File</th>
+            <th scope="col">Size</th>
+            <th scope="col">Of dense</th>
+            <th scope="col">Parameters</th>
+            <th scope="col">Same answers</th>
+            <th scope="col">Largest difference</th>
+            <th scope="col">Verified</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${models.map(row)}
+        </tbody>
+      </table>
+    </div>
+    <p class="note">
+      Of dense: size beside the same network unpruned. Same answers: test images on which onnxruntime chose
+      the class that milliner chose. Largest difference: of a logit, relative to the largest.
+    </p>`;
+}
+
+function row(model: ReportModel): Html {
+  const share = model.bytes === null || !model.denseBytes ? null : model.bytes / model.denseBytes;
+  const compared = model.images !== null && model.images > 0;
+  const same =
+    compared && model.sameArgmax !== null ? `${count(model.sameArgmax)} / ${count(model.images)}` : "–";
+  const ties =
+    model.ties !== null && model.ties > 0 ? ` (${model.ties} ${model.ties === 1 ? "tie" : "ties"})` : "";
+  const difference =
+    model.largestDifference === null
+      ? "–"
+      : model.largestDifference === 0
+        ? "0"
+        : model.largestDifference.toExponential(1);
+  return html`<tr>
+    <th scope="row"><span class="no">${model.task}</span> ${model.name}</th>
+    <td class="text"><code>${model.file}</code></td>
+    <td>${bytes(model.bytes)}</td>
+    <td>${share === null ? "–" : meter(share)}</td>
+    <td>${count(model.parameters)}</td>
+    <td>${same}${ties}</td>
+    <td>${difference}</td>
+    <td>${verdict(model.ok)}</td>
+  </tr>`;
+}
+
+function meter(share: number): Html {
+  return html`<span class="meter" aria-hidden="true"
+      ><i style="width:${Math.min(100, share * 100)}%"></i
+    ></span>
+    ${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+}
+
+function verdict(ok: boolean | null): Html {
+  if (ok === null) return html`not verified`;
+  return ok ? html`<span class="good">✓ yes</span>` : html`<span class="bad">✗ no</span>`;
+}

@@ -1,0 +1,94 @@
+import { duration, percent, points } from "./figure-text.ts";
+import { learnedAccuracy, type History, type RunHistory } from "./history.ts";
+import { html, join, type Html } from "./html.ts";
+import type { ReportInput } from "./report-input.ts";
+
+const checkedIn = {
+  "fresh-process": "checked from the reloaded checkpoint in a fresh process",
+  checkpoint: "checked from the reloaded checkpoint, in the same process",
+  memory: "checked in memory only, not from a reloaded checkpoint",
+} as const;
+
+/** Title and verdict: what was run, what came of it, beside what it has to be compared with. */
+export function headline({ result }: ReportInput, run: RunHistory): Html {
+  const seed = run.seed === null ? null : html`<span>seed ${run.seed}</span>`;
+  return html`<header>
+    <p class="kind">Continual learning run</p>
+    <h1>${run.scenario}</h1>
+    <p class="what">
+      <span>${run.method.learner}</span><span>${run.tasks} ${run.tasks === 1 ? "task" : "tasks"}</span>${seed}
+    </p>
+    <p class="verdict">${result === null ? unfinished(run) : verdict(run)}</p>
+    ${result === null ? null : bits(result.bitExactOldLogits, checkedIn[result.bitExactCheckedIn])}
+  </header>`;
+}
+
+function verdict({ method, controls }: RunHistory): Html {
+  const beside = controls.flatMap((control) =>
+    control.figures === null ? [] : [html`${control.learner} ${percent(control.figures.acc)}`],
+  );
+  const compared =
+    beside.length === 0
+      ? html`; no control was run`
+      : html` beside ${join(beside.map((one, i) => html`${i === 0 ? "" : ", "}${one}`))}`;
+  return html`Average accuracy <strong>${percent(method.figures!.acc)}</strong>${compared}.`;
+}
+
+function unfinished({ method, tasks }: RunHistory): Html {
+  const learned = method.matrix.length;
+  const after = learnedAccuracy(method.matrix).at(-1) ?? null;
+  const accuracy =
+    after === null ? html`` : html` Average accuracy over them: <strong>${percent(after)}</strong>, so far.`;
+  return html`<span class="interrupted">Not finished</span> There is no result.json: the run was interrupted
+    or is still going. ${learned} of ${tasks} tasks learned and evaluated; this is what is there.${accuracy}`;
+}
+
+function bits(same: boolean, where: string): Html {
+  const [mark, word] = same ? ["✓", "yes"] : ["✗", "no"];
+  return html`<p class="bits ${same ? "good" : "bad"}">
+    <span aria-hidden="true">${mark}</span> Old logits bit-identical: <strong>${word}</strong> (${where})
+  </p>`;
+}
+
+/** The row of figures under the title. */
+export function figuresRow(run: RunHistory): Html {
+  const { method, controls } = run;
+  const { figures } = method;
+  if (figures === null) return html``;
+  const ended = controls.filter((control) => control.figures !== null);
+  const best = ended.toSorted((a, b) => b.figures!.acc - a.figures!.acc)[0];
+  const cells = [
+    figure(
+      "Average accuracy",
+      percent(figures.acc),
+      best === undefined
+        ? "no control to compare with"
+        : `${points(figures.acc - best.figures!.acc)} points to ${best.learner}`,
+    ),
+    figure("Backward transfer", points(figures.bwt), "points; 0 is nothing lost"),
+    figure(
+      "Forgetting",
+      figures.forgetting === null ? "–" : (figures.forgetting * 100).toFixed(2),
+      "points, mean over old tasks",
+    ),
+    figure("Forward transfer", points(figures.fwt), "points, before learning"),
+    ...used(method),
+    figure("Time", duration(figures.seconds), "training and evaluation"),
+  ];
+  return html`<dl class="figures">${cells}</dl>`;
+}
+
+function figure(name: string, value: string, note: string): Html {
+  return html`<div>
+    <dt>${name}</dt>
+    <dd><b>${value}</b><span>${note}</span></dd>
+  </div>`;
+}
+
+function used({ capacity }: History): readonly Html[] {
+  const layers = [...capacity.entries()].toSorted(([a], [b]) => b - a)[0]?.[1] ?? [];
+  const units = layers.reduce((sum, layer) => sum + layer.units, 0);
+  if (units === 0) return [];
+  const share = layers.reduce((sum, layer) => sum + layer.used * layer.units, 0) / units;
+  return [figure("Units used", percent(share, 0), `of ${units}, by any task`)];
+}
