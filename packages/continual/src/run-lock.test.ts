@@ -141,7 +141,7 @@ test("a process that died while it cleared a dead one's lock away is not in the 
   await leaveLock(child.pid);
   await end(child);
   const stale = await readFile(path, "utf8");
-  const clearing = `run.lock.${createHash("sha256").update(stale).digest("hex").slice(0, 16)}`;
+  const clearing = `run.lock.${createHash("sha256").update(`run.lock\n${stale}`).digest("hex").slice(0, 16)}`;
   await writeFile(join(folder, clearing), stale);
 
   await (await lockRun(folder)).release();

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { link, open, readFile, rm } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { ConfigError } from "@milliner/core";
 import { writeError } from "./atomic-file.ts";
 
@@ -63,7 +63,10 @@ async function take(path: string, mine: string, folder: string): Promise<void> {
 async function clearStale(path: string, stale: string, mine: string, folder: string): Promise<void> {
   const clearing = join(
     folder,
-    `${lockName}.${createHash("sha256").update(stale).digest("hex").slice(0, 16)}`,
+    `${lockName}.${createHash("sha256")
+      .update(`${basename(path)}\n${stale}`)
+      .digest("hex")
+      .slice(0, 16)}`,
   );
   await take(clearing, mine, folder);
   try {
