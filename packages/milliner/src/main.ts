@@ -3,6 +3,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addExport } from "./commands/export.ts";
 import { addInspect } from "./commands/inspect.ts";
 import { addPresets } from "./commands/presets.ts";
+import { addReport } from "./commands/report.ts";
 import { addTrain } from "./commands/train.ts";
 import { addVerify } from "./commands/verify.ts";
 import { exitStatus, Interrupted, isForUser } from "./exit-status.ts";
@@ -48,6 +49,7 @@ function program(output: Output): Command {
     .exitOverride();
   addTrain(root, output);
   addExport(root, output);
+  addReport(root, output);
   addInspect(root, output);
   addPresets(root, output);
   addDoctor(root, output);

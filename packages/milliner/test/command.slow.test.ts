@@ -99,6 +99,14 @@ describe("a run", { timeout: 60_000 }, () => {
     expect(kept.tasks).toEqual(tasks);
   });
 
+  test("report writes one file and prints where", async () => {
+    const { status, stdout, stderr } = await milliner(["report", run], folder);
+
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toBe(`${join(run, "report.html")}\n`);
+    expect(readFileSync(join(run, "report.html"), "utf8")).toContain("random-body");
+  });
+
   test("inspect knows a run, a model and a file of tensors", async () => {
     const models = join(folder, "models");
     await milliner(["export", run, "--out", models, "--verify", "off", "--quiet"], folder);
@@ -226,7 +234,8 @@ describe("bad input ends with 2 and one sentence", { timeout: 60_000 }, () => {
     ["an unknown command", ["trian"], "unknown command 'trian'"],
     ["a file of settings that is not there", ["train", join(folder, "none.yaml")], "there is no file"],
     ["a folder without a run", ["export", data], "is not the folder of a run"],
-    ["a report of nothing", ["inspect", join(folder, "nothing.onnx")], "does not exist"],
+    ["a report of nothing", ["report", data], "holds neither events.jsonl nor result.json"],
+    ["a file that is not there", ["inspect", join(folder, "nothing.onnx")], "does not exist"],
     ["a model that is none", ["inspect", join(data, "classes.txt")], "classes.txt"],
   ])("%s", async (_, args, message) => {
     const { status, stdout, stderr } = await milliner(args, folder);
