@@ -29,12 +29,12 @@ struct ForwardTile {
     for (Index r = kernel_rows.begin; r < kernel_rows.end; r++)
       run_chains(length, x + r * image_stride, g.stride_x * g.in, panel + r * length * kColumns, kColumns,
                  tile);
-    for (int j = 0; j < kVectors; j++) {
+    MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
       const Index lanes = smaller(kLanes, columns - j * kLanes);
       if (lanes <= 0)
         break;
       const F bias = args.bias ? load_first(args.bias + unit + j * kLanes, lanes) : F{};
-      for (int i = 0; i < M; i++) {
+      MILLINER_UNROLL for (int i = 0; i < M; i++) {
         F v = tile[i][j] + F{};
         if (args.bias)
           v = v + bias;

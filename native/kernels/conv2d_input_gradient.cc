@@ -45,10 +45,8 @@ struct InputGradientTile {
                    panel + (r * g.kernel_width + s) * g.out * kColumns, kColumns, tile);
       }
     }
-    for (int j = 0; j < kVectors && j * kLanes < columns; j++)
-      for (int i = 0; i < M; i++)
-        store_first(dx + i * g.stride_x * g.in + j * kLanes, tile[i][j] + F{},
-                    smaller(kLanes, columns - j * kLanes));
+    add_zero(tile);
+    store_columns(tile, dx, g.stride_x * g.in, columns);
   }
 };
 

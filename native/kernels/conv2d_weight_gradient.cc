@@ -40,9 +40,7 @@ struct WeightGradientTile {
     F tile[M][kVectors];
     clear(tile);
     if (!first)
-      for (int i = 0; i < M; i++)
-        for (int j = 0; j < kVectors && j * kLanes < columns; j++)
-          tile[i][j] = load_first(dw + i * chain + j * kLanes, smaller(kLanes, columns - j * kLanes));
+      load_columns(tile, dw, chain, columns);
     for (Index image = 0; image < images; image++)
       for (Index oy = 0; oy < g.out_height(); oy++) {
         const Index iy = oy * g.stride_y + kernel_row - g.pad_y;
@@ -50,9 +48,8 @@ struct WeightGradientTile {
           run_chains(g.out_width(), dyt + (image * g.out_height() + oy) * g.out_width(), block.ld,
                      frames + image * block.frame + iy * block.frame_width * g.in, g.stride_x * g.in, tile);
       }
-    for (int i = 0; i < M; i++)
-      for (int j = 0; j < kVectors && j * kLanes < columns; j++)
-        store_first(dw + i * chain + j * kLanes, tile[i][j] + F{}, smaller(kLanes, columns - j * kLanes));
+    add_zero(tile);
+    store_columns(tile, dw, chain, columns);
   }
 };
 

@@ -20,13 +20,9 @@ __attribute__((noinline)) void forward_tile(Index length, const float* w, Index 
   if (first)
     clear(tile);
   else
-    for (int i = 0; i < M; i++)
-      for (int j = 0; j < kVectors; j++)
-        tile[i][j] = load(partial + i * ldp + j * kLanes);
+    load_tile(tile, partial, ldp);
   run_chains<M, kVectors, kFetch>(length, w, k, panel, kColumns, tile, ahead);
-  for (int i = 0; i < M; i++)
-    for (int j = 0; j < kVectors; j++)
-      store(partial + i * ldp + j * kLanes, tile[i][j]);
+  store_tile(tile, partial, ldp);
 }
 
 struct Epilogue {

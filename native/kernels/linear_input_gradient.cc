@@ -19,13 +19,10 @@ __attribute__((noinline)) void input_gradient_tile(Index length, const float* dy
   if (first)
     clear(tile);
   else
-    for (int i = 0; i < M; i++)
-      for (int j = 0; j < kVectors; j++)
-        tile[i][j] = load(dx + i * ldx + j * kLanes);
+    load_tile(tile, dx, ldx);
   run_chains<M, kVectors, kFetch>(length, dy, m, w, ldw, tile, ahead);
-  for (int i = 0; i < M; i++)
-    for (int j = 0; j < kVectors; j++)
-      store(dx + i * ldx + j * kLanes, tile[i][j] + F{});
+  add_zero(tile);
+  store_tile(tile, dx, ldx);
 }
 
 // The first tile of a panel meets w cold: it fetches its own panel, a fixed number of rows ahead.
@@ -35,13 +32,10 @@ __attribute__((noinline)) void first_tile(Index length, const float* dy, Index m
   if (first)
     clear(tile);
   else
-    for (int i = 0; i < kRows; i++)
-      for (int j = 0; j < kVectors; j++)
-        tile[i][j] = load(dx + i * ldx + j * kLanes);
+    load_tile(tile, dx, ldx);
   run_chains_fetching_panel<kRows, kVectors, kInputGradientAhead>(length, dy, m, w, ldw, tile);
-  for (int i = 0; i < kRows; i++)
-    for (int j = 0; j < kVectors; j++)
-      store(dx + i * ldx + j * kLanes, tile[i][j] + F{});
+  add_zero(tile);
+  store_tile(tile, dx, ldx);
 }
 
 } // namespace

@@ -17,29 +17,23 @@ MILLINER_INLINE void gradient_tile(F (&g)[M][kVectors], Index n, const float* dy
                                    Ahead ahead) {
   clear(g);
   run_chains<M, kVectors, kFetch>(n, dyt, ld, x, kColumns, g, ahead);
-  for (int i = 0; i < M; i++)
-    for (int j = 0; j < kVectors; j++)
-      g[i][j] = g[i][j] + F{};
+  add_zero(g);
 }
 
 template <int M, Fetch kFetch>
-__attribute__((noinline)) void store_tile(Index n, const float* dyt, Index ld, const float* x, float* dw,
+__attribute__((noinline)) void write_tile(Index n, const float* dyt, Index ld, const float* x, float* dw,
                                           Index k, Ahead ahead) {
   F g[M][kVectors];
   gradient_tile<M, kFetch>(g, n, dyt, ld, x, ahead);
-  for (int i = 0; i < M; i++)
-    for (int j = 0; j < kVectors; j++)
-      store(dw + i * k + j * kLanes, g[i][j]);
+  store_tile(g, dw, k);
 }
 
 template <int M>
-__attribute__((noinline)) void store_lanes_of_tile(Index n, const float* dyt, Index ld, const float* x,
+__attribute__((noinline)) void write_lanes_of_tile(Index n, const float* dyt, Index ld, const float* x,
                                                    float* dw, Index k, Index columns) {
   F g[M][kVectors];
   gradient_tile<M, Fetch::nothing>(g, n, dyt, ld, x, {});
-  for (int i = 0; i < M; i++)
-    for_vectors(0, columns,
-                [&](Index j, Index lanes) { store_first(dw + i * k + j, g[i][j / kLanes], lanes); });
+  store_columns(g, dw, k, columns);
 }
 
 // Soft conditioning of a tile: post of its rows, pre of its columns, or null.
@@ -62,9 +56,9 @@ __attribute__((noinline)) void update_tile(Index n, const float* dyt, Index ld, 
   F g[M][kVectors];
   gradient_tile<M, kFetch>(g, n, dyt, ld, x, ahead);
   const F step = splat(-lr);
-  for (int j = 0; j < kVectors; j++) {
+  MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
     const F pre = condition.pre ? load(condition.pre + j * kLanes) : F{};
-    for (int i = 0; i < M; i++) {
+    MILLINER_UNROLL for (int i = 0; i < M; i++) {
       float* p = w + i * k + j * kLanes;
       store(p, fma(step, conditioned(g[i][j], condition, i, pre), load(p)));
     }
@@ -79,10 +73,12 @@ __attribute__((noinline)) void update_lanes_of_tile(Index n, const float* dyt, I
   F g[M][kVectors];
   gradient_tile<M, Fetch::nothing>(g, n, dyt, ld, x, {});
   const F step = splat(-lr);
-  for (int j = 0; j < kVectors && j * kLanes < columns; j++) {
+  MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
+    if (j * kLanes >= columns)
+      break;
     const F pre =
         condition.pre ? load_first(condition.pre + j * kLanes, smaller(kLanes, columns - j * kLanes)) : F{};
-    for (int i = 0; i < M; i++) {
+    MILLINER_UNROLL for (int i = 0; i < M; i++) {
       float* p = w + i * k + j * kLanes;
       const I lanes = lanes_of(writable[i] >> (j * kLanes));
       store_lanes(p, fma(step, conditioned(g[i][j], condition, i, pre), load_lanes(p, lanes)), lanes);
@@ -149,13 +145,13 @@ void linear_weight_gradient_run(const LinearWeightGradient& args, Range items, f
       [&](Index rows, Index row, Index k0, Index columns, const float* dyt, Index ld, const float* panel) {
         float* dw = args.dw + row * k + k0;
         if (columns == kColumns && row + 2 * kRows <= end)
-          store_tile<kRows, Fetch::to_write>(n, dyt, ld, panel, dw, k, {dw + kRows * k, k, 0});
+          write_tile<kRows, Fetch::to_write>(n, dyt, ld, panel, dw, k, {dw + kRows * k, k, 0});
         else
           with_rows(rows, [&]<int M>() {
             if (columns == kColumns)
-              store_tile<M, Fetch::nothing>(n, dyt, ld, panel, dw, k, {});
+              write_tile<M, Fetch::nothing>(n, dyt, ld, panel, dw, k, {});
             else
-              store_lanes_of_tile<M>(n, dyt, ld, panel, dw, k, columns);
+              write_lanes_of_tile<M>(n, dyt, ld, panel, dw, k, columns);
           });
       });
 }
@@ -171,13 +167,17 @@ void linear_weight_update_run(const LinearWeightUpdate& args, Range items, float
   for_tiles(
       args.dy, args.x, n, k, args.m, begin, end, workspace,
       [&](Index rows, Index row, Index k0, Index columns, const float* dyt, Index ld, const float* panel) {
-        std::uint32_t writable[kRows], any = 0, all = first_bits(kColumns);
-        for (Index i = 0; i < rows; i++) {
-          const std::uint32_t locked =
-              args.locks ? args.locks[(row + i) * words + (k0 >> 5)] >> (k0 & 31) : 0;
-          writable[i] = ~locked & first_bits(columns);
-          any |= writable[i];
-          all &= writable[i];
+        std::uint32_t writable[kRows], any = first_bits(columns), all = any;
+        if (args.locks) {
+          any = 0;
+          for (Index i = 0; i < rows; i++) {
+            writable[i] = ~(args.locks[(row + i) * words + (k0 >> 5)] >> (k0 & 31)) & first_bits(columns);
+            any |= writable[i];
+            all &= writable[i];
+          }
+        } else if (columns < kColumns) {
+          for (Index i = 0; i < rows; i++)
+            writable[i] = all;
         }
         if (any == 0)
           return;

@@ -36,10 +36,57 @@ template <Fetch kFetch> MILLINER_INLINE void fetch_ahead(const Ahead& ahead, Ind
   }
 }
 
+// A tile stays in registers only if every index into it is a constant. One loop that is left rolled, and the
+// compiler keeps the tile in memory: it is then copied out and in around the chain, as much work as 2 steps.
+#define MILLINER_UNROLL _Pragma("GCC unroll 16")
+static_assert(kRows <= 16 && kVectors <= 16);
+
 template <int M, int V> MILLINER_INLINE void clear(F (&tile)[M][V]) {
-  for (int i = 0; i < M; i++)
-    for (int j = 0; j < V; j++)
-      tile[i][j] = F{};
+  MILLINER_UNROLL for (int i = 0; i < M; i++) {
+    MILLINER_UNROLL for (int j = 0; j < V; j++) tile[i][j] = F{};
+  }
+}
+
+// Partial chains, in rows `stride` apart.
+template <int M, int V> MILLINER_INLINE void load_tile(F (&tile)[M][V], const float* from, Index stride) {
+  MILLINER_UNROLL for (int i = 0; i < M; i++) {
+    MILLINER_UNROLL for (int j = 0; j < V; j++) tile[i][j] = load(from + i * stride + j * kLanes);
+  }
+}
+
+template <int M, int V> MILLINER_INLINE void store_tile(const F (&tile)[M][V], float* to, Index stride) {
+  MILLINER_UNROLL for (int i = 0; i < M; i++) {
+    MILLINER_UNROLL for (int j = 0; j < V; j++) store(to + i * stride + j * kLanes, tile[i][j]);
+  }
+}
+
+// The same for the first `columns` lanes only, 0 < columns <= V * kLanes: memory beyond is not touched.
+template <int M, int V>
+MILLINER_INLINE void load_columns(F (&tile)[M][V], const float* from, Index stride, Index columns) {
+  MILLINER_UNROLL for (int j = 0; j < V; j++) {
+    const Index lanes = smaller(kLanes, columns - j * kLanes);
+    if (lanes <= 0)
+      break;
+    MILLINER_UNROLL for (int i = 0; i < M; i++) tile[i][j] =
+        load_first(from + i * stride + j * kLanes, lanes);
+  }
+}
+
+template <int M, int V>
+MILLINER_INLINE void store_columns(const F (&tile)[M][V], float* to, Index stride, Index columns) {
+  MILLINER_UNROLL for (int j = 0; j < V; j++) {
+    const Index lanes = smaller(kLanes, columns - j * kLanes);
+    if (lanes <= 0)
+      break;
+    MILLINER_UNROLL for (int i = 0; i < M; i++) store_first(to + i * stride + j * kLanes, tile[i][j], lanes);
+  }
+}
+
+// The end of a chain: a -0 that flushing has left becomes +0.
+template <int M, int V> MILLINER_INLINE void add_zero(F (&tile)[M][V]) {
+  MILLINER_UNROLL for (int i = 0; i < M; i++) {
+    MILLINER_UNROLL for (int j = 0; j < V; j++) tile[i][j] = tile[i][j] + F{};
+  }
 }
 
 // Rows are addressed as base + {0, 1, 2} * lda from a base for every 3 rows: x86 scales an index by 1 and 2
@@ -48,9 +95,7 @@ template <int M> struct RowBases {
   const float* base[(M + 2) / 3];
 
   MILLINER_INLINE RowBases(const float* a, Index lda) {
-#pragma GCC unroll 4
-    for (int i = 0; i < (M + 2) / 3; i++)
-      base[i] = a + 3 * i * lda;
+    MILLINER_UNROLL for (int i = 0; i < (M + 2) / 3; i++) base[i] = a + 3 * i * lda;
   }
 };
 
@@ -58,19 +103,12 @@ template <int M> struct RowBases {
 template <int M, int V>
 MILLINER_INLINE void step_chains(RowBases<M>& rows, Index lda, const float* b, F (&tile)[M][V]) {
   F columns[V];
-#pragma GCC unroll 4
-  for (int j = 0; j < V; j++)
-    columns[j] = load(b + j * kLanes);
-#pragma GCC unroll 12
-  for (int i = 0; i < M; i++) {
+  MILLINER_UNROLL for (int j = 0; j < V; j++) columns[j] = load(b + j * kLanes);
+  MILLINER_UNROLL for (int i = 0; i < M; i++) {
     const F row = splat(rows.base[i / 3][(i % 3) * lda]);
-#pragma GCC unroll 4
-    for (int j = 0; j < V; j++)
-      tile[i][j] = fma(row, columns[j], tile[i][j]);
+    MILLINER_UNROLL for (int j = 0; j < V; j++) tile[i][j] = fma(row, columns[j], tile[i][j]);
   }
-#pragma GCC unroll 4
-  for (int i = 0; i < (M + 2) / 3; i++)
-    rows.base[i]++;
+  MILLINER_UNROLL for (int i = 0; i < (M + 2) / 3; i++) rows.base[i]++;
 }
 
 template <int M, int V, Fetch kFetch = Fetch::nothing>
