@@ -1,4 +1,4 @@
-import { duration, percent, points } from "./figure-text.ts";
+import { percent, points } from "./figure-text.ts";
 import { learnedAccuracy, type History, type RunHistory } from "./history.ts";
 import { html, join, type Html } from "./html.ts";
 import type { ReportInput } from "./report-input.ts";
@@ -73,7 +73,6 @@ export function figuresRow(run: RunHistory): Html {
     ),
     figure("Forward transfer", points(figures.fwt), "points, before learning"),
     ...used(method),
-    figure("Time", duration(figures.seconds), "training and evaluation"),
   ];
   return html`<dl class="figures">${cells}</dl>`;
 }

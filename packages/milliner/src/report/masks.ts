@@ -101,7 +101,12 @@ function picture(
         ${drawn.map(({ label }) => label)}
       </tbody>
     </table>
-    <svg viewBox="0 0 ${columns} ${rows.length}" height="${height}" preserveAspectRatio="none" role="img">
+    <svg
+      viewBox="0 0 ${columns} ${rows.length}"
+      style="height:${height}px"
+      preserveAspectRatio="none"
+      role="img"
+    >
       <title>
         Units on in ${space}: a row for each task, a column for
         ${perColumn === 1 ? "each unit" : `each ${perColumn} units, drawn where one of them is on`}
