@@ -13,7 +13,7 @@ import {
   relu,
   selectBackend,
 } from "@milliner/core";
-import { JointLearner, RandomBodyLearner, SgdFrozenLearner, SgdLearner } from "./baselines/index.ts";
+import { JointLearner, RandomBodyLearner, SgdFrozenLearner, SgdLearner } from "@milliner/continual/baselines";
 import { readCheckpoint } from "./checkpoint.ts";
 import type { RunEvent } from "./events.ts";
 import type { Learner } from "./learner.ts";

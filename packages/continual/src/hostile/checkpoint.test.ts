@@ -15,7 +15,7 @@ import {
   Stream,
   writeSafetensors,
 } from "@milliner/core";
-import { SgdLearner } from "../baselines/sgd.ts";
+import { SgdLearner } from "@milliner/continual/baselines";
 import { readCheckpoint, readerOf } from "../checkpoint.ts";
 import { run } from "../run.ts";
 import { syntheticScenario } from "../testing/synthetic-scenario.ts";
