@@ -96,22 +96,37 @@ export function saveFit(state: FitState | null, into: CheckpointWriter): void {
 
 /**
  * Reads what `saveFit` wrote.
- * @throws CheckpointError when it is not that
+ * @throws CheckpointError when it is not that, or contradicts itself
  */
 export function loadFit(from: CheckpointReader): FitState | null {
   const value = from.json("fit");
   if (value === null) return null;
   const saved = new StoredJson(value, `"fit" of the checkpoint`);
   const names = saved.nullable("best", () => saved.list("best", (entry) => entry.string("value")));
-  return {
+  const state: FitState = {
     task: saved.whole("task"),
     epoch: saved.whole("epoch"),
     step: saved.whole("step"),
     lr: saved.number("lr"),
-    patience: saved.number("patience"),
+    patience: saved.whole("patience"),
     bestLoss: saved.nullable("bestLoss", (key) => saved.number(key)) ?? Infinity,
     best: names === null ? null : new Map(names.map((name) => [name, bestValues(name, from)])),
   };
+  // The first epoch always leaves a best state: its loss is finite, and so below the Infinity that it begins with.
+  const ended = state.epoch > 0;
+  if (
+    !(state.lr > 0 && state.lr < Infinity) ||
+    state.patience < 1 ||
+    Number.isFinite(state.bestLoss) !== ended ||
+    (names !== null) !== ended
+  ) {
+    throw new CheckpointError(
+      "BAD_VALUE",
+      `"fit" of the checkpoint contradicts itself: ${state.epoch} epochs, lr ${state.lr}, patience ${state.patience}, ` +
+        `best loss ${state.bestLoss}, ${names === null ? "no" : names.length} best values`,
+    );
+  }
+  return state;
 }
 
 function bestValues(name: string, from: CheckpointReader): Float32Array {
@@ -120,6 +135,20 @@ function bestValues(name: string, from: CheckpointReader): Float32Array {
     throw new CheckpointError("DOES_NOT_FIT", `"fit/best/${name}" of the checkpoint is not float32`);
   }
   return data;
+}
+
+function checkBest({ best }: FitState, trainable: Trainable): void {
+  if (best === null) return;
+  const state = trainable.state();
+  const wrong =
+    [...best.keys()].find((name) => !state.has(name)) ??
+    [...state].find(([name, { data }]) => best.get(name)?.length !== data.length)?.[0];
+  if (wrong === undefined) return;
+  throw new CheckpointError(
+    "DOES_NOT_FIT",
+    `the best state of the checkpoint has ${best.get(wrong)?.length ?? "no"} values of "${wrong}", but what is trained has ` +
+      `${state.get(wrong)?.data.length ?? "none"}; was it written for another width or body?`,
+  );
 }
 
 function checkSchedule(schedule: Schedule): void {
@@ -146,6 +175,7 @@ function checkSchedule(schedule: Schedule): void {
  * @throws NumericError (`NON_FINITE_LOSS`, `NON_FINITE_GRADIENT`, `NON_FINITE_DATA`, `NON_FINITE_LOGITS`) that names task, epoch
  *   and batch; that step has not been applied
  * @throws ConfigError (`BAD_VALUE`, `EMPTY_SPLIT`) for a schedule that makes no sense, or a task without images
+ * @throws CheckpointError (`DOES_NOT_FIT`) when the best state is not one of what is trained
  */
 export async function fit(
   task: Task,
@@ -156,6 +186,7 @@ export async function fit(
   backend: Backend,
 ): Promise<number> {
   checkSchedule(schedule);
+  checkBest(state, trainable);
   const { train } = task;
   if (train.size === 0) {
     throw new ConfigError("EMPTY_SPLIT", `task ${task.id} ("${task.name}") has no training images`);
