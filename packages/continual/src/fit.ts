@@ -115,7 +115,7 @@ export function loadFit(from: CheckpointReader): FitState | null {
   // The first epoch always leaves a best state: its loss is finite, and so below the Infinity that it begins with.
   const ended = state.epoch > 0;
   if (
-    !(state.lr > 0 && state.lr < Infinity) ||
+    !(state.lr >= 0 && state.lr < Infinity) ||
     state.patience < 1 ||
     Number.isFinite(state.bestLoss) !== ended ||
     (names !== null) !== ended
