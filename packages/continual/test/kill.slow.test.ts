@@ -1,0 +1,81 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Stream } from "@milliner/core";
+import { legacy, readAll, start, type RunProcess } from "./run-process.ts";
+
+let parent = "";
+const alive = new Set<RunProcess>();
+beforeAll(async () => {
+  parent = await mkdtemp(join(tmpdir(), "milliner-kill-"));
+});
+afterAll(async () => {
+  for (const { child } of alive) child.kill("SIGKILL");
+  await rm(parent, { recursive: true, force: true });
+});
+
+async function started(folder: string): Promise<RunProcess> {
+  const process = start("run", folder);
+  alive.add(process);
+  void process.ended.then(() => alive.delete(process));
+  await process.running;
+  return process;
+}
+
+test("a run that is killed at 20 random moments ends, resumed, with the bits of one that was not", async () => {
+  const whole = join(parent, "whole");
+  const uninterrupted = await started(whole);
+  const first = performance.now();
+  const { status, stderr } = await uninterrupted.ended;
+  expect(status, stderr).toBe(0);
+  const milliseconds = performance.now() - first;
+  const expected = await legacy(whole);
+  const verified = (await start("verify", whole).ended).said as { readonly tasks: unknown };
+
+  // Moments come from a seed, but what a moment hits is up to the machine. Each is counted from the first event of its
+  // process and lies within a third of a whole run's time, so that some processes get past a task and some past nothing.
+  const moments = new Stream(20261121, "kills").uniform(20, 0, milliseconds / 3);
+  let [kills, runs, found] = [0, 0, 0];
+  while (kills < 20) {
+    const folder = join(parent, `killed-${runs++}`);
+    for (;;) {
+      const process = await started(folder);
+      if (kills < 20) await setTimeout(moments[kills]!);
+      if (kills < 20 && process.child.exitCode === null) process.child.kill("SIGKILL");
+      const ended = await process.ended;
+      if (ended.signal === "SIGKILL") {
+        kills += 1;
+        found += await readAll(folder); // what has its final name is whole, at every moment
+        continue;
+      }
+      expect(ended.status, ended.stderr).toBe(0);
+      break;
+    }
+
+    expect(await legacy(folder), `run ${runs}`).toEqual(expected);
+    const { said } = await start("verify", folder).ended;
+    expect((said as { readonly tasks: unknown }).tasks, "logits in a fresh process").toEqual(verified.tasks);
+    expect((await readdir(folder)).sort()).toEqual(["checkpoints", "events.jsonl", "result.json"]);
+    const names = [
+      ...(await readdir(join(folder, "checkpoints"))),
+      ...(await readdir(join(folder, "checkpoints", "sgd-frozen"))),
+    ];
+    expect(names.filter((name) => name.endsWith(".part"))).toEqual([]);
+  }
+  expect(found, "the kills met checkpoints").toBeGreaterThan(0);
+});
+
+test("the folder of a living run is refused to another process, and free once it was killed", async () => {
+  const folder = join(parent, "locked");
+  const owner = await started(folder);
+  owner.child.kill("SIGSTOP"); // it lives, and cannot end on its own
+  const second = await start("run", folder).ended;
+  owner.child.kill("SIGKILL");
+  await owner.ended;
+
+  expect(second).toMatchObject({ status: 1, said: { error: "ConfigError", code: "RUN_LOCKED" } });
+  expect((second.said as { message: string }).message).toContain(`process ${owner.child.pid}`);
+  expect((await start("run", folder).ended).status).toBe(0);
+});
