@@ -5,8 +5,8 @@ import { learnedAccuracy, type RunHistory } from "./history.ts";
 import { html, type Html } from "./html.ts";
 
 const size = { width: 720, height: 300 };
-const edge = { top: 14, right: 176, bottom: 44, left: 48 };
-const labelHeight = 17;
+const edge = { top: 14, right: 200, bottom: 44, left: 48 };
+const labelHeight = 20;
 
 interface Curve {
   readonly learner: string;

@@ -64,7 +64,7 @@ export function accuracyMatrix({ method, controls }: RunHistory): Html {
   const head = indices.map(
     (j) =>
       html`<th scope="col" title="${name(j)}">
-        <span class="no">${j}</span> ${short(name(j), columns > 10 ? 8 : 16)}
+        <span class="no">${j}</span><span class="name">${short(name(j), 24)}</span>
       </th>`,
   );
   const rows = matrix.map(
@@ -80,17 +80,19 @@ export function accuracyMatrix({ method, controls }: RunHistory): Html {
       ? []
       : [
           html`<tr>
-            <th scope="row">${control.learner}, at its end</th>
+            <th scope="row">${control.learner}</th>
             ${indices.map((j) => controlCell(last[j] ?? null, class_, text))}
           </tr>`,
         ];
   });
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Accuracy matrix">
-      <table class="matrix${columns > 10 ? " many" : ""}">
-        <caption>
-          Accuracy in percent. Row: after learning that task. Column: on the test set of that task. Outlined:
-          the task just learned. Grey: a task not learned yet.
-        </caption>
+  return html`<div
+      class="scroll"
+      tabindex="0"
+      role="region"
+      aria-label="Accuracy matrix"
+      aria-describedby="matrix-note"
+    >
+      <table class="matrix${columns > 10 ? " many" : ""}${columns > 18 ? " crowd" : ""}">
         <thead>
           <tr>
             <td></td>
@@ -109,6 +111,10 @@ export function accuracyMatrix({ method, controls }: RunHistory): Html {
         }
       </table>
     </div>
+    <p class="note" id="matrix-note">
+      Row: after learning that task. Column: accuracy on its test set, in percent. Outlined: the task just
+      learned. Grey: not learned yet.${ends.length === 0 ? "" : " Last rows: the controls at their end."}
+    </p>
     <p class="ramp" aria-hidden="true">
       <span>${(floor * 100).toFixed(0)} %</span
       >${Array.from({ length: steps }, (_, i) => html`<i class="h${i}"></i>`)}<span>100 %</span>

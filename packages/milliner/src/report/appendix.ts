@@ -17,6 +17,8 @@ export function configuration(text: string | null): Html {
 export function warnings({ events, remarks }: ReportInput, { method, controls }: RunHistory): Html {
   const said = new Set(remarks);
   for (const { learner, figures } of [method, ...controls]) {
+    if (figures?.lockedUnchanged === false)
+      said.add(`${learner}: elements that were locked have changed afterwards.`);
     for (const warning of figures?.warnings ?? []) said.add(`${learner}: ${warning}`);
   }
   for (const event of events) if (event.type === "warning") said.add(`${event.learner}: ${event.message}`);

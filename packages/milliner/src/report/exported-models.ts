@@ -1,4 +1,4 @@
-import { bytes, count } from "./figure-text.ts";
+import { bytes, count, percent } from "./figure-text.ts";
 import { html, type Html } from "./html.ts";
 import type { ReportModel } from "./report-input.ts";
 
@@ -14,7 +14,7 @@ export function exportedModels(models: readonly ReportModel[] | null): Html {
         <thead>
           <tr>
             <th scope="col">Task</th>
-            <th scope="col">File</th>
+            <th scope="col" class="text">File</th>
             <th scope="col">Size</th>
             <th scope="col">Of dense</th>
             <th scope="col">Parameters</th>
@@ -61,9 +61,8 @@ function row(model: ReportModel): Html {
 
 function meter(share: number): Html {
   return html`<span class="meter" aria-hidden="true"
-      ><i style="width:${Math.min(100, share * 100)}%"></i
-    ></span>
-    ${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+      ><i style="width:${Math.min(100, share * 100)}%"></i></span
+    ><span>${percent(share, share < 0.1 ? 1 : 0)}</span>`;
 }
 
 function verdict(ok: boolean | null): Html {

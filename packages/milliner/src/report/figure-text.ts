@@ -1,6 +1,6 @@
 /** 0.99710 as "99.71 %"; a dash where nothing was measured. */
 export function percent(share: number | null, digits = 2): string {
-  return share === null ? "–" : `${(share * 100).toFixed(digits)} %`;
+  return share === null ? "–" : `${(share * 100).toFixed(digits)} %`;
 }
 
 /** A difference of shares as signed percentage points. */
@@ -13,7 +13,7 @@ export function points(difference: number | null): string {
 /** Bytes as kB or MB of 1000. */
 export function bytes(count: number | null): string {
   if (count === null) return "–";
-  return count < 1e6 ? `${(count / 1000).toFixed(1)} kB` : `${(count / 1e6).toFixed(2)} MB`;
+  return count < 1e6 ? `${(count / 1000).toFixed(1)} kB` : `${(count / 1e6).toFixed(2)} MB`;
 }
 
 /** Seconds as "51 s", "4 min 12 s", "2 h 5 min". */

@@ -41,7 +41,7 @@ const textOf = (page: string): string =>
   page
     .replace(/<style>[\s\S]*?<\/style>/, "")
     .replace(/<[^>]*>/g, "")
-    .replace(/\s+/g, " ");
+    .replace(/[ \n]+/g, " ");
 
 describe("the report of a run", () => {
   test("tells accuracy beside the controls, and that old logits kept their bits", async () => {
@@ -49,7 +49,9 @@ describe("the report of a run", () => {
 
     const text = textOf(await report());
 
-    expect(text).toMatch(/Average accuracy 98\.\d\d % beside random-body 9\d\.\d\d %, sgd \d\d\.\d\d %/);
+    expect(text).toMatch(
+      /Average accuracy 98\.\d\d\u00a0% beside random-body 9\d\.\d\d\u00a0%, sgd \d\d\.\d\d\u00a0%/,
+    );
     expect(text).toContain(
       "Old logits bit-identical: yes (checked from the reloaded checkpoint in a fresh process)",
     );
@@ -116,6 +118,20 @@ describe("the report of a run", () => {
     await writeSyntheticRun(folder, { tasks: 100, units: 20_000, epochs: 20 });
 
     expect((await report()).length).toBeLessThan(3_000_000);
+  });
+
+  test("warns where locked elements changed, and does not call the logits identical", async () => {
+    await writeSyntheticRun(folder);
+    const path = join(folder, "result.json");
+    const broken = (await readFile(path, "utf8"))
+      .replace('"lockedUnchanged":true', '"lockedUnchanged":false')
+      .replace('"bitExactOldLogits":true', '"bitExactOldLogits":false');
+    await writeFile(path, broken);
+
+    const text = textOf(await report());
+
+    expect(text).toContain("hat: elements that were locked have changed afterwards.");
+    expect(text).toContain("Old logits bit-identical: no");
   });
 
   test("draws loss curves with gaps where a loss was not finite", async () => {

@@ -17,6 +17,7 @@ export const style: string = `
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-text-size-adjust:100%}
 main,footer{max-width:936px;margin:0 auto;padding:0 28px}
+h1,h2,.verdict{text-wrap:pretty}
 header{padding:52px 0 22px}
 .kind{margin:0;color:var(--soft);font-size:13px}
 h1{margin:2px 0 4px;font-size:38px;line-height:1.15;letter-spacing:-.022em;font-weight:680;overflow-wrap:anywhere}
@@ -36,45 +37,50 @@ main>section{padding:34px 0 0;margin-top:34px;border-top:1px solid var(--rule)}
 .figures b{display:block;font-size:25px;line-height:1.3;letter-spacing:-.02em;font-weight:620;font-variant-numeric:tabular-nums;white-space:nowrap}
 .figures dd span{display:block;color:var(--soft);font-size:12.5px;line-height:1.35;overflow-wrap:anywhere}
 .note,.none,caption{color:var(--soft);font-size:13.5px;line-height:1.45}
-.note,.none{margin:8px 0;max-width:46em}
+.note,.none{margin:8px 0;max-width:54em;text-wrap:pretty}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th{font-weight:500;text-align:left}
 caption{caption-side:bottom;text-align:left;padding:10px 0 0;max-width:46em}
 .no{color:var(--soft);font-size:12px;font-variant-numeric:tabular-nums;margin-right:3px}
-.matrix{border-collapse:separate;border-spacing:3px;margin-left:-3px}
+.matrix{border-collapse:separate;border-spacing:3px}
 .matrix th{font-size:13.5px;padding:3px 8px 3px 0;white-space:nowrap}
-.matrix thead th{text-align:center;padding:0 4px 4px;max-width:110px;overflow:hidden;text-overflow:ellipsis}
-.matrix tbody td{min-width:66px;padding:8px 6px;text-align:center;border-radius:4px;font-size:14.5px}
-.matrix.many tbody td{min-width:44px;padding:5px 3px;font-size:13px}
+.matrix thead th{text-align:center;padding:0 4px 5px;max-width:96px;white-space:normal;vertical-align:bottom;line-height:1.25;overflow-wrap:anywhere}
+.matrix thead .no{display:block;margin:0}
+.matrix tbody td{min-width:76px;padding:8px 6px;text-align:center;border-radius:4px;font-size:14.5px}
+.matrix.many tbody td{min-width:44px;padding:5px 3px;font-size:13px}.matrix.many .name{display:none}
+.matrix.crowd{border-spacing:1px}.matrix.crowd tbody td{min-width:25px;padding:3px 0;font-size:11.5px;border-radius:2px}.matrix.crowd thead th{padding:0 0 3px}.matrix.crowd tbody th{padding:0 6px 0 0;font-size:12px}.matrix.crowd .own{box-shadow:inset 0 0 0 1.5px var(--ink)}
 .matrix .own{box-shadow:0 0 0 2px var(--ink);font-weight:650}
 .matrix .early{color:var(--soft);background:var(--wash)}
-.matrix .ends tr:first-child>*{border-top:10px solid transparent;background-clip:padding-box}
+.matrix .ends::before{content:"";display:block;height:9px}
 .matrix .ends th{color:var(--soft);padding-right:14px}
 ${heatStyle("light")}
 @media (prefers-color-scheme:dark){@media screen{${heatStyle("dark")}}}
 .ramp{display:flex;align-items:center;margin:10px 0 0;color:var(--soft);font-size:12.5px;gap:2px}
 .ramp i{width:22px;height:10px}.ramp span:first-child{margin-right:6px}.ramp span:last-child{margin-left:6px}
 .plain{width:100%;font-size:14.5px}
-.plain th,.plain td{padding:7px 14px 7px 0;border-bottom:1px solid var(--rule);text-align:right;vertical-align:baseline}
-.plain th:first-child,.plain td.text{text-align:left;overflow-wrap:anywhere}
+.plain th+th,.plain th+td,.plain td+td{padding-left:16px}
+.plain th,.plain td{padding:7px 0;border-bottom:1px solid var(--rule);text-align:right;vertical-align:baseline}
+.plain td{white-space:nowrap}
+.plain th:first-child,.plain .text{text-align:left}
+.plain th:first-child{min-width:130px;overflow-wrap:break-word}
 .plain thead th,.plain thead td{color:var(--soft);font-size:13px;line-height:1.3;vertical-align:bottom}
-.plain thead th:nth-child(2):has(+th){white-space:normal}
 .plain .first{font-weight:650}.plain .first th{font-weight:650}
-.plain td.none{text-align:left;font-weight:400}
+.plain td.none{white-space:normal;text-align:left;font-weight:400}
+.meter+span{display:inline-block;min-width:3.2em}
 .plain .own{box-shadow:inset 0 0 0 1px var(--soft)}
-.overlap{width:auto}.overlap td,.overlap th{padding:5px 10px}
+.overlap{width:auto}.plain.overlap td,.plain.overlap th{padding:5px 9px}.plain.overlap th:first-child{padding-left:0}
 .key{display:inline-block;width:11px;height:11px;margin-right:8px;border-radius:2px;background:var(--c)}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:var(--soft);font-variant-numeric:tabular-nums}
 svg .axis{font-size:13px}
-.curve{max-width:800px;min-width:560px}
+.curve{max-width:800px}
 .grid{stroke:var(--rule);stroke-width:1}
 ${learners}
 .line{fill:none;stroke:var(--c,var(--s0));stroke-width:1.75;stroke-linejoin:round;stroke-linecap:butt}
 .s0 .line{stroke-width:2.75}
 .mark{fill:var(--c);stroke:var(--paper);stroke-width:1.5}
-.lead{stroke:var(--c);stroke-width:1;opacity:.45;fill:none}
+.lead{stroke:var(--c);stroke-width:1;opacity:.6;stroke-dasharray:1 3;fill:none}
 svg .label{font-size:13.5px;fill:var(--ink)}svg .label.first{font-weight:650}svg .value{fill:var(--soft);font-weight:400}
 .legend{display:flex;flex-wrap:wrap;gap:4px 22px;margin:0 0 14px;font-size:13.5px;color:var(--soft)}
 .legend i{display:inline-block;width:14px;height:11px;margin-right:7px;border-radius:2px}
@@ -82,6 +88,7 @@ svg .label{font-size:13.5px;fill:var(--ink)}svg .label.first{font-weight:650}svg
 .legend .line-locked,.legend .line-validation,.legend .line-train{height:0;width:20px;border-radius:0;vertical-align:middle;border-top:2.5px solid var(--locked)}
 .legend .line-validation{border-color:var(--s0)}.legend .line-train{border-top:2px dashed var(--s4)}
 .multiples{display:grid;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:20px 26px}
+.small figcaption{display:flex;gap:4px;align-items:baseline}.small figcaption b{flex:1;min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;margin:0}.small figcaption .no{margin:0}
 .multiples.small{grid-template-columns:repeat(auto-fill,minmax(158px,1fr));gap:18px 20px}
 figure{margin:0;max-width:330px;break-inside:avoid}
 figcaption{font-size:13.5px;color:var(--soft);margin-bottom:2px;overflow-wrap:anywhere}
@@ -109,6 +116,6 @@ pre{margin:0;padding:16px 18px;background:var(--wash);border-radius:6px;overflow
 footer{margin-top:48px;padding-bottom:36px;color:var(--soft);font-size:13px;overflow-wrap:anywhere}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 a:focus-visible,summary:focus-visible,[tabindex]:focus-visible{outline:2px solid var(--s0);outline-offset:2px}
-@media (max-width:560px){main,footer{padding:0 16px}header{padding-top:28px}h1{font-size:29px}.verdict{font-size:17px}.figures{grid-template-columns:1fr 1fr}.matrix tbody td{min-width:50px;padding:7px 3px}.mask th{max-width:90px;overflow:hidden;text-overflow:ellipsis}}
+@media (max-width:560px){main,footer{padding:0 16px}header{padding-top:28px}h1{font-size:29px}.verdict{font-size:17px}.figures{grid-template-columns:1fr 1fr}.matrix{border-spacing:2px}.matrix tbody td{min-width:42px;padding:7px 1px;font-size:13.5px}.matrix thead .name{display:none}.matrix th{max-width:112px;overflow:hidden;text-overflow:ellipsis}svg.curve text{font-size:17px!important}.mask th{max-width:90px;overflow:hidden;text-overflow:ellipsis}}
 @media print{body{font-size:11pt}main,footer{max-width:none;padding:0}header{padding-top:0}main>section{margin-top:20px;padding-top:18px}h2{break-after:avoid}tr,svg,.space{break-inside:avoid}.scroll{overflow:visible}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 `;
