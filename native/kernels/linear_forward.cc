@@ -74,6 +74,7 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
   float* panels = workspace;
   float* partial = workspace + panel_floats;
 
+  const Index block = even_blocks(k, kForwardChain);
   for (Index row0 = 0; row0 < n; row0 += kForwardBatch) {
     const Index rows = smaller(kForwardBatch, n - row0);
     const Index ldp = round_up(rows, kColumns);
@@ -81,7 +82,7 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
       const Index units = smaller(kForwardOutputs, end - unit0);
       Index k0 = 0;
       do { // once also for k = 0: the chain is then +0
-        const Index length = smaller(kForwardChain, k - k0);
+        const Index length = smaller(block, k - k0);
         const bool last = k0 + length == k;
         for (Index lane = 0; lane < rows; lane += kColumns)
           pack_transposed(args.x + (row0 + lane) * k + k0, k, smaller(kColumns, rows - lane), length,

@@ -54,9 +54,10 @@ void linear_input_gradient_run(const LinearInputGradient& args, Range items, flo
   float* panel = workspace;
   float* scratch = workspace + kInputGradientChain * kColumns;
 
+  const Index block = even_blocks(m, kInputGradientChain);
   Index m0 = 0;
   do { // once also for m = 0: the chain is then +0
-    const Index length = smaller(kInputGradientChain, m - m0);
+    const Index length = smaller(block, m - m0);
     const bool first = m0 == 0;
     for (Index row0 = 0; row0 < n; row0 += kInputGradientBatch) {
       const Index rows = smaller(kInputGradientBatch, n - row0);

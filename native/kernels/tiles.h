@@ -37,9 +37,9 @@ constexpr int kColumns =
 constexpr int kRowStep = 12;
 static_assert(kRowStep % kRows == 0 && kRowStep % 4 == 0);
 
-// Forward: a panel of kForwardChain x kColumns activations is 16 KiB on AVX2, half of L1d; the batch block's
-// panels (kForwardBatch x kForwardChain floats, 256 KiB) stay in L2 while the weights stream past.
-constexpr Index kForwardChain = 256;
+// Forward: a panel of kForwardChain x kColumns activations is 18 KiB on AVX2, of 32 KiB of L1d; the panels of
+// a batch block (kForwardBatch x kForwardChain floats, 288 KiB) stay in L2 while the weights stream past.
+constexpr Index kForwardChain = 288;
 constexpr Index kForwardBatch = 256;
 constexpr Index kForwardOutputs = 4080; // bounds the partial chains in the workspace: 4 MiB; a multiple of 48
 constexpr Index kForwardGroup = 48;     // outputs finished at a time: 3 cache lines of a row of y

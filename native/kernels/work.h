@@ -36,4 +36,10 @@ constexpr Index round_up(Index a, Index b) { return ceil_div(a, b) * b; }
 constexpr Index smaller(Index a, Index b) { return a < b ? a : b; }
 constexpr Index larger(Index a, Index b) { return a < b ? b : a; }
 
+// The length of the blocks into which a chain is cut: at most `most`, a multiple of 16 (a cache line), and no
+// short rest at the end, which would pay a block's overhead for a few steps.
+constexpr Index even_blocks(Index length, Index most) {
+  return round_up(ceil_div(length, larger(ceil_div(length, most), 1)), 16);
+}
+
 } // namespace milliner
