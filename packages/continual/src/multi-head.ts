@@ -48,11 +48,19 @@ export class MultiHead {
   readonly #classes = new Map<number, number>();
   readonly #networks = new Map<number, Network>();
 
+  /** @throws ConfigError or ShapeError when no head fits the body, or one of its layers is called like a head */
   constructor(options: MultiHeadOptions) {
     this.body = options.body;
     this.#options = options;
-    // Fails now, with the layer's name, if a head does not fit; and not when the first task comes.
-    extend(options.body, linear(1, { name: "heads.0" }));
+    // Both fail now and not when a task comes: a name that a head will have, and an output that no head fits.
+    const taken = options.body.nodes.find(({ name }) => /^heads\.\d+$/.test(name));
+    if (taken !== undefined) {
+      throw new ConfigError(
+        "BAD_NAME",
+        `a layer of the body is called "${taken.name}", as a task's head is; give it another name`,
+      );
+    }
+    extend(options.body, headOf(0, 1));
     this.#parameters = this.#initial(options.body);
   }
 
