@@ -2,8 +2,9 @@
 //
 //   npm run bench:step -- [--json] [--write] [--rounds 21] [--steps 4]
 //
-// stdout: a table, or with --json one object { machine, rows }. --write keeps that object in results/step.json.
-import { writeFileSync } from "node:fs";
+// stdout: a table, or with --json one object { machine, rows }. --write keeps that object in results/step.json, and needs
+// PyTorch.
+import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { cpuStatus, selectBackend, setThreads } from "@milliner/core";
 import { startFmaPeak } from "./fma-peak.ts";
@@ -97,15 +98,20 @@ async function main(): Promise<void> {
   const loadAverage = currentLoad();
   const pytorch = await startPytorch();
   const peak = startFmaPeak(isa.name);
-  if (typeof pytorch === "string") note(pytorch);
+  if (typeof pytorch === "string") {
+    if (flags.write) return refuse(`nothing to write: ${pytorch}`);
+    note(pytorch);
+  }
   if (peak === null) note("the loop that finds the FMA peak could not be compiled: no shares of the limit");
 
   const measured: { comparison: Comparison; peerName: string | null; costs: readonly (readonly Cost[])[] }[] =
     [];
   for (const comparison of comparisons) {
+    const { against } = comparison;
+    // Flushing is the peer's affair: without one it is a case that has been measured.
+    if (typeof pytorch === "string" && "pytorch" in against && against.pytorch.flush) continue;
     note(comparison.case);
     const candidates: Candidate[] = [ourStep(backend, comparison.ours)];
-    const { against } = comparison;
     if ("ours" in against) candidates.push(ourStep(backend, against.ours));
     else if (typeof pytorch !== "string") candidates.push(await pytorch.prepare(against.pytorch));
     const costs = await interleave(candidates, { rounds, steps, beside: async () => peak?.sample() });
@@ -122,7 +128,11 @@ async function main(): Promise<void> {
   if (typeof pytorch !== "string") pytorch.close();
 
   const json = `${JSON.stringify({ machine, rows }, rounded, 2)}\n`;
-  if (flags.write) writeFileSync(new URL("../results/step.json", import.meta.url), json);
+  if (flags.write) {
+    const results = new URL("../results/", import.meta.url);
+    mkdirSync(results, { recursive: true });
+    writeFileSync(new URL("step.json", results), json);
+  }
   process.stdout.write(flags.json ? json : table(machine, rows));
 }
 
@@ -176,9 +186,11 @@ function table(machine: Machine, rows: readonly Row[]): string {
     row.case,
     number(row.ours, 2),
     number(row.peer, 2),
-    `${number(row.ratio, 3)} (${number(row.ratioP10, 3)} to ${number(row.ratioP90, 3)})`,
+    row.ratio === null
+      ? "-"
+      : `${number(row.ratio, 3)} (${number(row.ratioP10, 3)} to ${number(row.ratioP90, 3)})`,
     number(row.ratioWall, 3),
-    `${number(row.limit, 2)}x`,
+    row.limit === null ? "-" : `${number(row.limit, 2)}x`,
     percent(row.share),
     row.target === null ? "-" : `<= ${row.target}`,
     row.met === null ? "-" : row.met ? "met" : "MISSED",
