@@ -157,9 +157,11 @@ function layOut(folder: string, programs: ReadonlyMap<number, string>, digits: s
 
 function outputPattern(expected: string): RegExp {
   const lines = expected.trimEnd().split("\n");
-  const patterns = lines.map((line) =>
+  const patterns = lines.map((line, index) =>
     line.trim() === "..."
-      ? "(?:.*\n)*?"
+      ? index === lines.length - 1
+        ? "[^]*"
+        : "(?:.*\n)*?"
       : `${line.trimEnd().split("...").map(escaped).join(".*")}[ \t]*(?:\n|$)`,
   );
   return new RegExp(`^${patterns.join("")}$`);
