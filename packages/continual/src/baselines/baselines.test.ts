@@ -3,6 +3,8 @@ import { availableBackends, dropout, flatten, linear, network, relu, type Backen
 import { takeSnapshot } from "../checkpoint.ts";
 import type { Schedule } from "../fit.ts";
 import type { Learner } from "../learner.ts";
+import { measureTask } from "../measure-task.ts";
+import type { Split } from "../task.ts";
 import { learnerConformance } from "../testing/learner-conformance.ts";
 import { syntheticScenario } from "../testing/synthetic-scenario.ts";
 import { testContext } from "../testing/test-context.ts";
@@ -111,6 +113,46 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
     expect(await saved(both, "body")).toEqual(await saved(secondOnly, "body"));
     both.dispose();
     secondOnly.dispose();
+  });
+
+  test("joint trains and validates on all images of the tasks up to this one, and of none after it", async () => {
+    const seen = new Map<string, Set<number>>();
+    const watched = (split: Split, name: string): Split => ({
+      ...split,
+      read(positions, into) {
+        const known = seen.get(name) ?? new Set();
+        seen.set(name, known);
+        for (let i = 0; i < positions.length; i++) known.add(positions[i]!);
+        split.read(positions, into);
+      },
+    });
+    const tasks = scenario.tasks.map((task) => ({
+      ...task,
+      train: watched(task.train, `train ${task.id}`),
+      validation: watched(task.validation, `validation ${task.id}`),
+      test: watched(task.test, `test ${task.id}`),
+    }));
+    const learner = new JointLearner({ body, backend, seed: 3, schedule, scenario: { ...scenario, tasks } });
+    await learner.learn(tasks[1]!, testContext());
+
+    const { train, validation } = scenario.tasks[0]!;
+    expect([...seen].map(([name, { size }]) => `${name}: ${size}`).sort()).toEqual([
+      `train 0: ${train.size}`,
+      `train 1: ${scenario.tasks[1]!.train.size}`,
+      `validation 0: ${validation.size}`,
+      `validation 1: ${scenario.tasks[1]!.validation.size}`,
+    ]);
+    learner.dispose();
+  });
+
+  test("joint training after the second task is right about both, where sgd is trained on the second alone", async () => {
+    const patient: Schedule = { ...schedule, epochs: 20, lrPatience: 20 };
+    const learner = new JointLearner({ body, backend, seed: 3, schedule: patient, scenario });
+    await learner.learn(scenario.tasks[1]!, testContext());
+
+    for (const task of scenario.tasks.slice(0, 2))
+      expect(measureTask(learner, task, backend).accuracy, task.name).toBe(1);
+    learner.dispose();
   });
 
   test("joint refuses a task that its scenario does not hold", async () => {
