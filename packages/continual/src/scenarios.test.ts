@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { createDataset, createImageSet, type Dataset, type ImageSet } from "@milliner/data";
+import { ConfigError } from "@milliner/core";
+import {
+  createDataset,
+  createImageSet,
+  measureNormalisation,
+  type Dataset,
+  type ImageSet,
+} from "@milliner/data";
 import { imageSplit, joinSplits } from "./split.ts";
 import { permutedScenario } from "./permuted-scenario.ts";
 import { splitScenario } from "./split-scenario.ts";
@@ -90,13 +97,74 @@ describe("a split scenario", () => {
   });
 
   test.each([
-    [{ tasks: 4 }, /6 classes, which do not make 4 tasks/],
-    [{ classesPerTask: 5 }, /6 classes, which do not make tasks of 5 classes/],
-    [{ tasks: 2, classesPerTask: 3 }, /not both/],
-    [{ tasks: 0 }, /tasks must be a whole number from 1 up, not 0/],
-    [{ classesPerTask: 1 }, /from 2 up, not 1/],
-  ])("%o is refused with its numbers", (options, message) => {
-    expect(() => splitScenario(dataset, { seed: 1, ...options })).toThrow(message);
+    [{ tasks: 4 }, "BAD_SPLIT", /6 classes, which do not make 4 tasks/],
+    [{ tasks: 7 }, "BAD_SPLIT", /6 classes, which do not make 7 tasks/],
+    [{ classesPerTask: 5 }, "BAD_SPLIT", /6 classes, which do not make tasks of 5 classes/],
+    [{ tasks: 2, classesPerTask: 3 }, "BAD_VALUE", /not both/],
+    [{ tasks: 0 }, "BAD_VALUE", /tasks must be a whole number from 1 up, not 0/],
+    [{ tasks: 1.5 }, "BAD_VALUE", /not 1\.5/],
+    [{ classesPerTask: 1 }, "BAD_VALUE", /from 2 up, not 1/],
+    [{ validationShare: 1 }, "BAD_VALUE", /got 1/],
+    [{ validationShare: 0.05 }, "BAD_VALUE", /0\.05 leaves none of 16 images/],
+  ])("%o is refused with its code and numbers", (options, code, message) => {
+    const cut = (): unknown => splitScenario(dataset, { seed: 1, ...options });
+
+    expect(cut).toThrow(ConfigError);
+    expect(cut).toThrow(expect.objectContaining({ code }));
+    expect(cut).toThrow(message);
+  });
+
+  test("a task whose classes have no image is refused by its part, number and classes", () => {
+    const lacking = createDataset("lacking", countedImages(48), countedImages(4)); // labels 0..3 only
+    const cut = (): unknown => splitScenario(lacking, { seed: 1 });
+
+    expect(cut).toThrow(expect.objectContaining({ code: "EMPTY_SPLIT" }));
+    expect(cut).toThrow("the test set of task 2 (four, five) has no images");
+  });
+
+  test("a number of tasks groups the classes as that number of classes per task does", () => {
+    const groups = (options: object): readonly (readonly string[])[] =>
+      splitScenario(dataset, { seed: 1, ...options }).tasks.map(({ classes }) => classes);
+
+    expect(groups({ tasks: 2 })).toEqual([
+      ["zero", "one", "two"],
+      ["three", "four", "five"],
+    ]);
+    expect(groups({ tasks: 2 })).toEqual(groups({ classesPerTask: 3 }));
+    expect(groups({ tasks: 1 })).toEqual([names]);
+    expect(groups({})).toEqual(groups({ classesPerTask: 2 }));
+  });
+
+  test("each task's validation is drawn on its own: what one sets aside says nothing about another", () => {
+    const picked = tasks.map(({ train, validation }) => {
+      const all = [...members(train), ...members(validation)].sort((a, b) => a - b);
+      return members(validation).map((member) => all.indexOf(member));
+    });
+
+    expect(new Set(picked.map(String)).size, "for this seed").toBe(3);
+  });
+
+  test("is normalised by the figures of the whole training set unless told otherwise", () => {
+    const measured = splitScenario(dataset, { seed: 1, validationShare: 0.25 });
+    const given = splitScenario(dataset, {
+      seed: 1,
+      validationShare: 0.25,
+      normalisation: measureNormalisation(dataset.train),
+    });
+    const raw = (split: Split): Float32Array => {
+      const into = new Float32Array(split.size * 6);
+      split.read([...split.labels.keys()], into);
+      return into;
+    };
+
+    for (const [i, task] of measured.tasks.entries()) {
+      expect(raw(task.train)).toEqual(raw(given.tasks[i]!.train));
+      expect(raw(task.test)).toEqual(raw(given.tasks[i]!.test));
+    }
+    const values = measured.tasks.flatMap(({ train, validation }) => [...raw(train), ...raw(validation)]);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect(mean, "all training images together").toBeCloseTo(0, 5);
+    expect(values.reduce((sum, value) => sum + value ** 2, 0) / values.length).toBeCloseTo(1, 5);
   });
 });
 
@@ -180,12 +248,20 @@ describe("an image split", () => {
       () =>
         imageSplit(set, Uint32Array.of(0, 1), { normalisation: plain, ...extra });
 
+    const code = (name: string): unknown => expect.objectContaining({ code: name });
+    expect(make({ labels: new Map([[0, 0]]) })).toThrow(code("BAD_LABEL"));
+    expect(make({ permutation: Uint32Array.of(0, 1, 2) })).toThrow(code("BAD_PERMUTATION"));
+    expect(make({ normalisation: { mean: [0], std: [NaN] } })).toThrow(code("BAD_NORMALISATION"));
+    expect(make({ normalisation: { mean: [NaN], std: [1] } })).toThrow(code("BAD_NORMALISATION"));
+    expect(make({ normalisation: { mean: [0], std: [Infinity] } })).toThrow(code("BAD_NORMALISATION"));
     expect(make({ labels: new Map([[0, 0]]) })).toThrow(/label 1 belongs to no class/);
     expect(make({ permutation: Uint32Array.of(0, 1, 2, 3, 4, 4) })).toThrow(/each of 0\.\.5 once/);
     expect(make({ permutation: Uint32Array.of(0, 1, 2) })).toThrow(/permutation of 6 pixels/);
     expect(make({ permutation: Uint32Array.of(0, 1, 2, 3, 4, 6) })).toThrow(/each of 0\.\.5 once/);
     expect(make({ normalisation: { mean: [0, 0], std: [1, 1] } })).toThrow(/each of 1 channels/);
-    expect(make({ normalisation: { mean: [0], std: [0] } })).toThrow(/positive std/);
+    expect(make({ normalisation: { mean: [0], std: [0] } })).toThrow(
+      /positive std for each of 1 channels, not \[0\] and \[0\]/,
+    );
   });
 });
 
@@ -199,4 +275,18 @@ test("joined splits follow each other, each with its own labels moved by its off
   expect(members(joined)).toEqual([0, 1, 5, 2, 3]);
   expect(values(joined, [4, 2]).filter((_, k) => k % 6 === 0)).toEqual([30, 50]);
   expect(() => joinSplits([], [])).toThrow(/not none/);
+});
+
+test("splits of different shapes are not joined, and the shapes are named", () => {
+  const flat = createImageSet(
+    { images: new Uint8Array(6), shape: [1, 6, 1], count: 1 },
+    Uint8Array.of(0),
+    names,
+  );
+  const splits = [countedImages(2), flat].map((set) =>
+    imageSplit(set, Uint32Array.of(0), { normalisation: plain }),
+  );
+
+  expect(() => joinSplits(splits, [0, 6])).toThrow(expect.objectContaining({ code: "SHAPE_MISMATCH" }));
+  expect(() => joinSplits(splits, [0, 6])).toThrow("[2, 3, 1] and [1, 6, 1]");
 });

@@ -43,10 +43,11 @@ export function imageSplit(set: ImageSet, indices: Uint32Array, options: ImageSp
 
 // (x / 255 - mean) / std for the 256 values of each channel, rounded to float32 once.
 function normalisationTable({ mean, std }: Normalisation, channels: number): Float32Array {
-  if (mean.length !== channels || std.length !== channels || !std.every((value) => value > 0)) {
+  const sound = [...mean, ...std].every(Number.isFinite) && std.every((value) => value > 0);
+  if (mean.length !== channels || std.length !== channels || !sound) {
     throw new ConfigError(
       "BAD_NORMALISATION",
-      `normalisation needs a mean and a positive std for each of ${channels} channels, not [${mean.join(", ")}] and ` +
+      `normalisation needs a finite mean and a finite, positive std for each of ${channels} channels, not [${mean.join(", ")}] and ` +
         `[${std.join(", ")}]`,
     );
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { availableBackends, dropout, flatten, linear, network, relu, type Backend } from "@milliner/core";
 import { takeSnapshot } from "../checkpoint.ts";
+import { evaluate } from "../evaluate.ts";
 import type { Schedule } from "../fit.ts";
 import type { Learner } from "../learner.ts";
 import { measureTask } from "../measure-task.ts";
@@ -152,6 +153,23 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
 
     for (const task of scenario.tasks.slice(0, 2))
       expect(measureTask(learner, task, backend).accuracy, task.name).toBe(1);
+    learner.dispose();
+  });
+
+  test("joint judges each sample in its own task's head, and no other head", async () => {
+    const once: Schedule = { ...schedule, epochs: 1 };
+    const learner = new JointLearner({ body, backend, seed: 3, schedule: once, scenario });
+    const run = testContext();
+    await learner.learn(scenario.tasks[2]!, run);
+    const ended = run.seen.find((event) => event.type === "epoch-ended")!;
+
+    let loss = 0;
+    let images = 0;
+    for (const { id, validation } of scenario.tasks) {
+      loss += evaluate(validation, backend, (x) => learner.logits(id, x)).loss * validation.size;
+      images += validation.size;
+    }
+    expect(ended.validationLoss).toBeCloseTo(loss / images, 5); // float32 means
     learner.dispose();
   });
 
