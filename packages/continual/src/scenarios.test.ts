@@ -201,6 +201,15 @@ describe("a permuted scenario", () => {
     }
   });
 
+  test("each task sets aside images of its own choice: a permutation does not change an image's least pixel", () => {
+    const least = (split: Split): number[] =>
+      Array.from({ length: split.size }, (_, i) => Math.min(...values(split, [i])));
+    const picked = tasks.map(({ validation }) => least(validation).sort((a, b) => a - b));
+
+    for (const images of picked) expect(images).toHaveLength(12);
+    expect(new Set(picked.map(String)).size, "for this seed").toBe(4);
+  });
+
   test("task t has the same permutation however many tasks there are, and another for another seed", () => {
     const short = permutedScenario(dataset, { ...options, tasks: 2 });
     const other = permutedScenario(dataset, { ...options, seed: 6, tasks: 4 });
