@@ -16,7 +16,7 @@ import {
 import { JointLearner, RandomBodyLearner, SgdFrozenLearner, SgdLearner } from "@milliner/continual/baselines";
 import { readCheckpoint } from "./checkpoint.ts";
 import type { RunEvent } from "./events.ts";
-import type { Learner } from "./learner.ts";
+import type { CheckpointReader, Learner } from "./learner.ts";
 import type { RunResult } from "./result.ts";
 import { run, type RunOptions } from "./run.ts";
 import type { Scenario, Task } from "./task.ts";
@@ -145,6 +145,26 @@ describe("the result of a run", () => {
     expect(result.lockedUnchanged).toBe(false);
     expect(result.warnings[0]).toContain("elements locked up to task 0 have changed while learning task 0");
     expect(seen.some(({ type }) => type === "warning")).toBe(true);
+  });
+
+  test("is measured on what was loaded: state that a learner forgets to save shows, which in memory it would not", async () => {
+    const forgetful = (): Learner => {
+      const sound = frozen();
+      const load = sound.load.bind(sound);
+      return Object.assign(sound, {
+        load: (from: CheckpointReader) =>
+          load({
+            ...from,
+            array: (name) => {
+              const { shape, data } = from.array(name);
+              return { shape, data: name.startsWith("parameters/heads.") ? data.map(() => 0) : data };
+            },
+          }),
+      });
+    };
+
+    expect((await runOnce({ make: forgetful })).bitExactOldLogits).toBe(true);
+    expect((await runOnce({ make: forgetful, makeLearner: forgetful })).bitExactOldLogits).toBe(false);
   });
 
   test("does not depend on whether there is a folder, on checkpoints, or on how often they are written", async () => {
