@@ -94,6 +94,16 @@ describe("a state that is saved and loaded", () => {
     expect(await stored(state)).toEqual(state);
   });
 
+  test("has begun already: the task is not announced again", async () => {
+    const state = startFit(task, halving);
+    const short = { ...halving, epochs: 1 };
+    await fit(task, short, steady(), state, testContext(), backend);
+    const run = testContext();
+    await fit(task, { ...halving, epochs: 2 }, steady(), (await stored(state))!, run, backend);
+
+    expect(run.seen.map(({ type }) => type)).toEqual(["progress", "epoch-ended"]);
+  });
+
   test("keeps the best values as they were then, not as training changes them", async () => {
     const state = startFit(task, { ...halving, epochs: 1 });
     await fit(task, { ...halving, epochs: 1 }, steady(), state, testContext(), backend);

@@ -200,6 +200,17 @@ describe("what goes wrong is refused where it happens", () => {
     });
   });
 
+  test("a NumericError of the validation, with its own code and words behind the place", async () => {
+    const validate = (): never => {
+      throw new NumericError("NON_FINITE_LOGITS", "logit 0 of image 2 is NaN");
+    };
+
+    await expect(start({ ...scripted([1]), validate })).rejects.toMatchObject({
+      code: "NON_FINITE_LOGITS",
+      message: `task 3 ("odd"), epoch 1, validation: logit 0 of image 2 is NaN`,
+    });
+  });
+
   test("an image with NaN, before any step has seen it", async () => {
     const { read, ...rest } = counted(10);
     const poisoned: Split = {

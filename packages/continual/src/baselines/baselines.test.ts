@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { availableBackends, dropout, flatten, linear, network, relu, type Backend } from "@milliner/core";
-import { takeSnapshot } from "../checkpoint.ts";
+import { readerOf, takeSnapshot } from "../checkpoint.ts";
 import { evaluate } from "../evaluate.ts";
 import type { Schedule } from "../fit.ts";
 import type { Learner } from "../learner.ts";
@@ -93,6 +93,33 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
       learner.dispose();
     }
   });
+
+  test.each(["sgd-frozen", "random-body"])(
+    "%s locks the body and the heads up to the task, that one's included, and no later head",
+    async (name) => {
+      const learner = learners(backend)[name]!();
+      for (const task of scenario.tasks) await learner.learn(task, testContext());
+      const snapshot = await takeSnapshot(learner);
+      const hashes = (): (string | null)[] => [0, 1, 2].map((upTo) => learner.lockedHash(upTo));
+      const before = hashes();
+      /** Which of the three hashes see one turned bit of a parameter. */
+      const seenBy = async (parameter: string): Promise<readonly boolean[]> => {
+        const stored = snapshot.arrays.get(`parameters/${parameter}`)!;
+        const data = stored.data.slice();
+        new Uint32Array(data.buffer)[0]! ^= 1;
+        const arrays = new Map([...snapshot.arrays, [`parameters/${parameter}`, { ...stored, data }]]);
+        await learner.load(readerOf({ ...snapshot, arrays }, "the turned bit"));
+        return hashes().map((hash, i) => hash !== before[i]);
+      };
+
+      const hidden = [...(await saved(learner, "body")).keys()][0]!.replace("parameters/", "");
+      expect(await seenBy(hidden)).toEqual([true, true, true]);
+      expect(await seenBy("heads.0.weight")).toEqual([true, true, true]);
+      expect(await seenBy("heads.1.bias")).toEqual([false, true, true]);
+      expect(await seenBy("heads.2.weight")).toEqual([false, false, true]);
+      learner.dispose();
+    },
+  );
 
   test("joint training of the first task alone is plain training: the bits of sgd", async () => {
     const [joint, sgd] = [learners(backend).joint!(), learners(backend).sgd!()];
