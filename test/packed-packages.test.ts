@@ -64,7 +64,8 @@ describe("the command", () => {
   });
 
   test("finds nothing wrong with the addon that was built from the packed sources", async () => {
-    const doctor = await runCommand("npx", ["milliner", "doctor"], project);
+    // npm itself may have something to say about the machine's configuration.
+    const doctor = await runCommand("npx", ["milliner", "doctor"], project, { npm_config_loglevel: "error" });
 
     expect(doctor.status, transcript(doctor)).toBe(0);
     expect(doctor.stderr).toBe("");
@@ -98,6 +99,56 @@ describe("the command", () => {
       await compile(project, { ...options, noEmit: true, skipLibCheck: false }, "imports.ts");
     },
   );
+});
+
+describe.each([
+  {
+    name: "@milliner/core",
+    program: `
+      import { forward, initialise, linear, network, selectBackend, tensor } from "@milliner/core";
+      const backend = selectBackend();
+      const net = network([2], linear(3));
+      const logits = forward(net, initialise(net, { backend, seed: 0 }), tensor([1, 2], [1, 2], { backend }));
+      console.log(logits.shape.join());`,
+    output: "1,3",
+  },
+  {
+    name: "@milliner/hat",
+    program: `
+      import { linear, flatten, network, relu, selectBackend } from "@milliner/core";
+      import { publishedSchedule, run } from "@milliner/continual";
+      import { syntheticScenario } from "@milliner/continual/testing";
+      import { Hat, prune } from "@milliner/hat";
+      const backend = selectBackend();
+      const scenario = syntheticScenario();
+      const body = network(scenario.inputShape, flatten(), linear(16), relu());
+      const hat = new Hat({ body, backend, seed: 0, schedule: { ...publishedSchedule, epochs: 4 } });
+      const { bitExactOldLogits } = await run(scenario, hat, { seed: 0, backend });
+      console.log(bitExactOldLogits, prune(hat, 0).network.output);`,
+    output: "true heads.0",
+  },
+  {
+    name: "@milliner/onnx",
+    program: `
+      import { initialise, linear, network, selectBackend } from "@milliner/core";
+      import { exportNetwork, inspectModel } from "@milliner/onnx";
+      const net = network([2], linear(3));
+      const model = exportNetwork(net, initialise(net, { backend: selectBackend(), seed: 0 }));
+      console.log(inspectModel(model, "linear.onnx").opset);`,
+    output: "17",
+  },
+])("$name", ({ name, program, output }) => {
+  test("works without the command, and says what to do for faster kernels", async () => {
+    const project = join(outside, `only ${name.replace("/", "-")}`);
+    await install(project, [name]);
+    writeFileSync(join(project, "program.js"), program);
+
+    const run = await runCommand(process.execPath, ["program.js"], project);
+
+    expect(run.status, transcript(run)).toBe(0);
+    expect(run.stdout.trim()).toBe(output);
+    expect(run.stderr).toContain("npx milliner-native-build");
+  });
 });
 
 /** A project with some of the packages, each and all that they need from its tarball. */
