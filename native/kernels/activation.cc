@@ -20,13 +20,13 @@ MILLINER_INLINE F gated(F v, F gate) { return gate == F{} ? F{} : v * gate; }
 template <int V> void backward_columns(const ActivationBackward& args, Index unit, Index last_lanes) {
   const F scale = splat(static_cast<float>(1.0 / args.keep));
   F gate[V], dgate[V], dbias[V];
-  for (int j = 0; j < V; j++) {
+  MILLINER_UNROLL for (int j = 0; j < V; j++) {
     gate[j] = args.gate ? load_first(args.gate + unit + j * kLanes, j + 1 < V ? kLanes : last_lanes) : F{};
     dgate[j] = F{};
     dbias[j] = F{};
   }
   for (Index row = 0; row < args.rows; row++)
-    for (int j = 0; j < V; j++) {
+    MILLINER_UNROLL for (int j = 0; j < V; j++) {
       const Index at = row * args.units + unit + j * kLanes, lanes = j + 1 < V ? kLanes : last_lanes;
       const F dy = load_first(args.dy + at, lanes);
       const F h = args.h ? load_first(args.h + at, lanes) : F{};
@@ -39,7 +39,7 @@ template <int V> void backward_columns(const ActivationBackward& args, Index uni
         dbias[j] = dbias[j] + dv;
       store_first(args.dv + at, dv, lanes);
     }
-  for (int j = 0; j < V; j++) {
+  MILLINER_UNROLL for (int j = 0; j < V; j++) {
     const Index at = unit + j * kLanes, lanes = j + 1 < V ? kLanes : last_lanes;
     if (args.dgate)
       store_first(args.dgate + at, dgate[j] + F{}, lanes);

@@ -11,33 +11,52 @@
 namespace milliner::MILLINER_SET {
 namespace {
 
+// The words of N * 4 * kLanes units from `first` on. The rounds of a block wait for each other: two are taken
+// together, so that one computes while the other waits.
+template <int N>
+MILLINER_INLINE void philox_blocks(const Random& random, std::uint32_t row, Index first,
+                                   std::uint32_t* words) {
+  U c0[N], c1[N], c2[N], c3[N];
+  MILLINER_UNROLL for (int n = 0; n < N; n++) {
+    c0[n] = splat(static_cast<std::uint32_t>(first >> 2) + static_cast<std::uint32_t>(n * kLanes)) +
+            lane_numbers();
+    c1[n] = splat(row), c2[n] = splat(random.step), c3[n] = splat(random.stream);
+  }
+  std::uint32_t k0 = random.seed_low, k1 = random.seed_high;
+  for (int round = 0; round < 10; round++) {
+    MILLINER_UNROLL for (int n = 0; n < N; n++) {
+      U high0, low0, high2, low2;
+      multiply_wide(c0[n], 0xD2511F53u, high0, low0);
+      multiply_wide(c2[n], 0xCD9E8D57u, high2, low2);
+      c0[n] = high2 ^ c1[n] ^ splat(k0);
+      c2[n] = high0 ^ c3[n] ^ splat(k1);
+      c1[n] = low2;
+      c3[n] = low0;
+    }
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  // Lane b holds the 4 words of block b; interleave them into the order of the units.
+  MILLINER_UNROLL for (int n = 0; n < N; n++) {
+    const U even_low = zip_low(c0[n], c2[n]), odd_low = zip_low(c1[n], c3[n]);
+    const U even_high = zip_high(c0[n], c2[n]), odd_high = zip_high(c1[n], c3[n]);
+    std::uint32_t* at = words + n * 4 * kLanes;
+    store(at, zip_low(even_low, odd_low));
+    store(at + kLanes, zip_high(even_low, odd_low));
+    store(at + 2 * kLanes, zip_low(even_high, odd_high));
+    store(at + 3 * kLanes, zip_high(even_high, odd_high));
+  }
+}
+
 // words[i] = word of unit `first + i` in `row`, i < count rounded up to 4 * kLanes. `first` is a multiple
 // of 4.
 inline void philox_row(const Random& random, std::uint32_t row, Index first, Index count,
                        std::uint32_t* words) {
-  for (Index i = 0; i < count; i += 4 * kLanes) {
-    U c0 = splat(static_cast<std::uint32_t>((first + i) >> 2)) + lane_numbers();
-    U c1 = splat(row), c2 = splat(random.step), c3 = splat(random.stream);
-    std::uint32_t k0 = random.seed_low, k1 = random.seed_high;
-    for (int round = 0; round < 10; round++) {
-      U high0, low0, high2, low2;
-      multiply_wide(c0, 0xD2511F53u, high0, low0);
-      multiply_wide(c2, 0xCD9E8D57u, high2, low2);
-      c0 = high2 ^ c1 ^ splat(k0);
-      c2 = high0 ^ c3 ^ splat(k1);
-      c1 = low2;
-      c3 = low0;
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
-    }
-    // Lane b holds the 4 words of block b; interleave them into the order of the units.
-    const U even_low = zip_low(c0, c2), odd_low = zip_low(c1, c3);
-    const U even_high = zip_high(c0, c2), odd_high = zip_high(c1, c3);
-    store(words + i, zip_low(even_low, odd_low));
-    store(words + i + kLanes, zip_high(even_low, odd_low));
-    store(words + i + 2 * kLanes, zip_low(even_high, odd_high));
-    store(words + i + 3 * kLanes, zip_high(even_high, odd_high));
-  }
+  Index i = 0;
+  for (; i + 4 * kLanes < count; i += 8 * kLanes)
+    philox_blocks<2>(random, row, first + i, words + i);
+  if (i < count)
+    philox_blocks<1>(random, row, first + i, words + i);
 }
 
 // Words that philox_row may write for `count` units.

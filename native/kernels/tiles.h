@@ -41,8 +41,9 @@ static_assert(kRowStep % kRows == 0 && kRowStep % 4 == 0);
 // a batch block (kForwardBatch x kForwardChain floats, 288 KiB) stay in L2 while the weights stream past.
 constexpr Index kForwardChain = 288;
 constexpr Index kForwardBatch = 256;
-constexpr Index kForwardOutputs = 4080; // bounds the partial chains in the workspace: 4 MiB; a multiple of 48
-constexpr Index kForwardGroup = 48;     // outputs finished at a time: 3 cache lines of a row of y
+constexpr Index kForwardOutputs = 4032; // bounds the partial chains in the workspace: 4 MiB; a multiple of 96
+constexpr Index kForwardGroup =
+    96; // outputs finished at a time: 6 cache lines of a row of y, whole Philox blocks
 static_assert(kForwardOutputs % kForwardGroup == 0 && kForwardGroup % kRowStep == 0);
 
 // Input gradient: chain block over outputs, and how far the first tile of a panel prefetches in its own
