@@ -27,8 +27,6 @@ interface Row {
   readonly learners: Readonly<Record<string, Figures>>;
   /** Whether the logits of every earlier task kept their bits, for all seeds. */
   readonly bitExactOldLogits: boolean;
-  /** Of one seed, everything included: the mean. */
-  readonly seconds: number;
 }
 
 /** What `milliner train --seeds A..B --json` prints, as far as it is read here. */
@@ -87,14 +85,12 @@ function isaOf(): { readonly name: string; readonly reason: string } {
 function measure(preset: string, data: string, seeds: string): Row {
   const out = mkdtempSync(join(tmpdir(), "milliner-accuracy-"));
   try {
-    const started = performance.now();
     const { status, stdout } = spawnSync(
       process.execPath,
       [command, "train", preset, "--data", data, "--seeds", seeds, "--out", join(out, "runs"), "--json"],
       { stdio: ["ignore", "pipe", "inherit"], encoding: "utf8", maxBuffer: 2 ** 28 },
     );
     if (status !== 0) process.exit(status ?? 1);
-    const seconds = (performance.now() - started) / 1000;
     const printed = JSON.parse(stdout) as SeedsJson;
     const [first] = printed.seeds;
     return {
@@ -111,7 +107,6 @@ function measure(preset: string, data: string, seeds: string): Row {
         ),
       },
       bitExactOldLogits: printed.seeds.every((seed) => seed.bitExactOldLogits),
-      seconds: Math.round(seconds / printed.seeds.length),
     };
   } finally {
     rmSync(out, { recursive: true, force: true });

@@ -30,22 +30,53 @@ export interface Addon {
    * `floor(keep * 2^32)`, and is multiplied by float32(1 / keep). `random` = [seedLow, seedHigh, stream, step]; needs `relu`.
    */
   linearForward(
-    x: Float32Array, w: Float32Array, bias: Float32Array | null, gate: Float32Array | null,
-    h: Float32Array | null, y: Float32Array, n: number, k: number, m: number,
-    relu: boolean, keep: number, random: Uint32Array | null,
+    x: Float32Array,
+    w: Float32Array,
+    bias: Float32Array | null,
+    gate: Float32Array | null,
+    h: Float32Array | null,
+    y: Float32Array,
+    n: number,
+    k: number,
+    m: number,
+    relu: boolean,
+    keep: number,
+    random: Uint32Array | null,
   ): void;
   /** `dx = dy w`, chain over outputs ascending. dy [n, m], w [m, k], dx [n, k]. */
-  linearInputGradient(dy: Float32Array, w: Float32Array, dx: Float32Array, n: number, k: number, m: number): void;
+  linearInputGradient(
+    dy: Float32Array,
+    w: Float32Array,
+    dx: Float32Array,
+    n: number,
+    k: number,
+    m: number,
+  ): void;
   /** `dw = dy' x`, chain over rows ascending. dy [n, m], x [n, k], dw [m, k]. */
-  linearWeightGradient(dy: Float32Array, x: Float32Array, dw: Float32Array, n: number, k: number, m: number): void;
+  linearWeightGradient(
+    dy: Float32Array,
+    x: Float32Array,
+    dw: Float32Array,
+    n: number,
+    k: number,
+    m: number,
+  ): void;
   /**
    * `w = fma(-lr, g, w)` with `g = dy' x` kept in registers. A locked element is not written.
    * `post` [m] and `pre` [k]: soft conditioning, g is first multiplied by `1 - min(post[i], pre[j])` (`1 - post[i]` without
    * `pre`). `locks`: bit j & 31 of word `i * ceil(k / 32) + (j >> 5)`; rows begin at a word.
    */
   linearWeightUpdate(
-    dy: Float32Array, x: Float32Array, w: Float32Array, lr: number, post: Float32Array | null, pre: Float32Array | null,
-    locks: Uint32Array | null, n: number, k: number, m: number,
+    dy: Float32Array,
+    x: Float32Array,
+    w: Float32Array,
+    lr: number,
+    post: Float32Array | null,
+    pre: Float32Array | null,
+    locks: Uint32Array | null,
+    n: number,
+    k: number,
+    m: number,
   ): void;
   /**
    * Backward of everything after the product: `u = gate == 0 ? +0 : dy * gate`; `dv = relu && !(h > 0) ? +0 : u * scale`
@@ -54,8 +85,16 @@ export interface Addon {
    * rows = batch x positions.
    */
   activationBackward(
-    dy: Float32Array, h: Float32Array | null, gate: Float32Array | null, dv: Float32Array, dgate: Float32Array | null,
-    dbias: Float32Array | null, rows: number, units: number, relu: boolean, keep: number,
+    dy: Float32Array,
+    h: Float32Array | null,
+    gate: Float32Array | null,
+    dv: Float32Array,
+    dgate: Float32Array | null,
+    dbias: Float32Array | null,
+    rows: number,
+    units: number,
+    relu: boolean,
+    keep: number,
   ): void;
   /** `y = gate == 0 ? +0 : h * gate`; h, y [rows, units], gate [units]. */
   gateApply(h: Float32Array, gate: Float32Array, y: Float32Array, rows: number, units: number): void;
@@ -67,7 +106,14 @@ export interface Addon {
    * [n, (height + 2 padY - kernelHeight) / strideY + 1, ..., out]. Chain: kernel row, kernel column, input channel;
    * padding contributes exact zeros.
    */
-  conv2dForward(x: Float32Array, w: Float32Array, bias: Float32Array | null, y: Float32Array, geometry: Int32Array, relu: boolean): void;
+  conv2dForward(
+    x: Float32Array,
+    w: Float32Array,
+    bias: Float32Array | null,
+    y: Float32Array,
+    geometry: Int32Array,
+    relu: boolean,
+  ): void;
   /** Chain of an element of dx: kernel row, kernel column (both ascending), output channel. */
   conv2dInputGradient(dy: Float32Array, w: Float32Array, dx: Float32Array, geometry: Int32Array): void;
   /** Chain of an element of dw: image, output row, output column. */
@@ -89,7 +135,14 @@ export interface Addon {
    * -50 < s e < 24 ln 2, else +0; 1 straight: the same everywhere; 2 official: the published float32 arithmetic, from left
    * to right; 3 off: `q = da s a (1 - a)`. Source: hat.md (B'), (F), 3.5. da, e, q [units].
    */
-  gateBackward(da: Float32Array, e: Float32Array, q: Float32Array, s: number, sMax: number, rule: number): void;
+  gateBackward(
+    da: Float32Array,
+    e: Float32Array,
+    q: Float32Array,
+    s: number,
+    sMax: number,
+    rule: number,
+  ): void;
 
   // --- loss, optimizer ----------------------------------------------------------------------------------------------
 
@@ -97,9 +150,23 @@ export interface Addon {
    * Softmax cross-entropy by rows: `losses[i] = log(sum_j exp(x_j - max)) - (x_label - max)`, sums ascending in j;
    * `dlogits = (softmax - onehot) / n` when given. A label outside 0..classes-1 throws.
    */
-  crossEntropy(logits: Float32Array, labels: Int32Array, losses: Float32Array, dlogits: Float32Array | null, n: number, classes: number): void;
+  crossEntropy(
+    logits: Float32Array,
+    labels: Int32Array,
+    losses: Float32Array,
+    dlogits: Float32Array | null,
+    n: number,
+    classes: number,
+  ): void;
   /** `w = fma(-lr, g, w)`, locked elements not written. locks as in `linearWeightUpdate` with rows x columns. */
-  sgd(w: Float32Array, g: Float32Array, lr: number, locks: Uint32Array | null, rows: number, columns: number): void;
+  sgd(
+    w: Float32Array,
+    g: Float32Array,
+    lr: number,
+    locks: Uint32Array | null,
+    rows: number,
+    columns: number,
+  ): void;
 
   // --- elementwise (out may be an input) and reductions ---------------------------------------------------------------
 
@@ -116,7 +183,14 @@ export interface Addon {
   /** `dx = y > 0 ? dy : +0`. */
   reluBackward(dy: Float32Array, y: Float32Array, dx: Float32Array): void;
   /** Dropout of x [rows, units] as in `linearForward`; its own backward with dy for x. */
-  dropout(x: Float32Array, y: Float32Array, rows: number, units: number, keep: number, random: Uint32Array): void;
+  dropout(
+    x: Float32Array,
+    y: Float32Array,
+    rows: number,
+    units: number,
+    keep: number,
+    random: Uint32Array,
+  ): void;
   /** Raw Philox words: out[row * units + unit] = word `unit & 3` of block `(unit >> 2, row, step, stream)`. */
   randomBits(out: Uint32Array, rows: number, units: number, random: Uint32Array): void;
   /** Total in the fixed order of kernels.md 3.5: chunks of 4096, 16 virtual lanes, halves, chunks ascending. */

@@ -44,7 +44,9 @@ export function loadAddon(
   try {
     path = require.resolve(prebuilt);
   } catch {
-    return missing(`no native kernels: neither ${localBinary} nor the package ${prebuilt} is here; ${howToBuild}`);
+    return missing(
+      `no native kernels: neither ${localBinary} nor the package ${prebuilt} is here; ${howToBuild}`,
+    );
   }
   return open(path, `install ${prebuilt} in the version of @milliner/native, or ${howToBuild}`);
 }

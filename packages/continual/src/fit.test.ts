@@ -212,11 +212,11 @@ describe("what goes wrong is refused where it happens", () => {
   });
 
   test("an image with NaN, before any step has seen it", async () => {
-    const { read, ...rest } = counted(10);
+    const sound = counted(10);
     const poisoned: Split = {
-      ...rest,
+      ...sound,
       read(indices, into) {
-        read(indices, into);
+        sound.read(indices, into);
         into.forEach((value, i) => (into[i] = value === 7 ? NaN : value));
       },
     };

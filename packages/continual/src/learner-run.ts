@@ -235,13 +235,13 @@ export class LearnerRun {
   /** Fills the row of the matrix, and compares the logits of every task with what they were when its training ended. */
   async #evaluate(task: Task): Promise<void> {
     const { scenario, unlearned, makeLearner } = this.#options;
-    const { pause } = this.#context(task);
+    const context = this.#context(task);
     const evaluated = makeLearner === null ? this.#options.learner : await this.#reloaded(makeLearner);
     const row: (number | null)[] = [];
     let bitExact = true;
     try {
       for (const other of scenario.tasks) {
-        await pause();
+        await context.pause();
         if (other.id > task.id) {
           const wanted = unlearned === "all" || (unlearned === "next" && other.id === task.id + 1);
           row.push(wanted ? this.#untrained(other) : null);

@@ -27,10 +27,13 @@ function hat(body: Network, backend: Backend, options: Partial<HatOptions> = {})
 }
 
 describe.each(availableBackends())("on the backend $name", (backend) => {
-  describe.each(["min", "tight"] as const)("HAT with protection %s keeps the Learner contract", (protection) => {
-    const subject = { make: () => hat(mlp, backend, { protection }), scenario, backend };
-    for (const { name, check } of learnerConformance(subject)) test(name, check);
-  });
+  describe.each(["min", "tight"] as const)(
+    "HAT with protection %s keeps the Learner contract",
+    (protection) => {
+      const subject = { make: () => hat(mlp, backend, { protection }), scenario, backend };
+      for (const { name, check } of learnerConformance(subject)) test(name, check);
+    },
+  );
 
   test.each([
     ["an MLP", mlp],

@@ -159,9 +159,9 @@ test("a pruned network gives in onnxruntime what the masked one gives in core", 
     fc.asyncProperty(anyNetwork, options, seed, async (whole, given, from) => {
       const parameters = initialise(whole, { backend, seed: from });
       const stream = new Stream(from, "masks");
-      const { gatePoints, edge } = channelSpaces(whole);
-      const logitSpaces = new Set(edge(whole.output).segments);
-      const gated = [...new Set(gatePoints.values())].filter((space) => !logitSpaces.has(space));
+      const wholeSpaces = channelSpaces(whole);
+      const logitSpaces = new Set(wholeSpaces.edge(whole.output).segments);
+      const gated = [...new Set(wholeSpaces.gatePoints.values())].filter((space) => !logitSpaces.has(space));
       const masks = new Map(
         gated.map(({ name, units }, i) => {
           const draws = stream.uniform(units, 0, 1, i);
