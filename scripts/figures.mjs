@@ -19,7 +19,7 @@ const violations = [];
 for (const page of trackedFiles().filter((path) => /^(README|docs\/.*)\.md$/.test(path))) {
   const before = readFileSync(join(root, page), "utf8");
   const after = before.replace(
-    /^(<!-- figures: ([\w-]+) -->)\n(?:\n(?:\|[^\n]*\n)*(?:\n[^\n|]*measured on [^\n]*\n)?)?/gm,
+    /^(<!-- figures: ([\w-]+) -->)\n+(?:(?:\|[^\n]*\n)+\n+[^\n|]*measured on [^\n]*\n+)?/gm,
     (_, mark, name) => `${mark}\n\n${rendered(name, page)}`,
   );
   if (after === before) continue;
@@ -40,7 +40,7 @@ function rendered(name, page) {
     return "";
   }
   const results = JSON.parse(readFileSync(join(root, "benchmarks", "results", `${name}.json`), "utf8"));
-  return `${table(tables[name].rows(results))}\n\n${tables[name].command}, measured on ${machine(results.machine)}.\n`;
+  return `${table(tables[name].rows(results))}\n\n${tables[name].command}, measured on ${machine(results.machine)}.\n\n`;
 }
 
 function table([head, ...rows]) {
