@@ -116,11 +116,28 @@ describe("a snapshot", () => {
     ["BAD_VALUE", "shape [2, 2] but 3 elements", (into) => into.array("w", [2, 2], new Float32Array(3))],
     ["BAD_VALUE", 'holds NaN (in "loss")', (into) => into.json("w", { loss: NaN })],
     ["BAD_VALUE", "holds -Infinity", (into) => into.json("w", [-Infinity])],
-    ["BAD_VALUE", "is not a JSON value", (into) => into.json("w", undefined)],
+    ["BAD_VALUE", "holds [object Undefined]", (into) => into.json("w", undefined)],
+    ["BAD_VALUE", 'holds [object Undefined] (in "1")', (into) => into.json("w", [1, undefined])],
+    ["BAD_VALUE", 'holds [object Undefined] (in "lr")', (into) => into.json("w", { lr: undefined })],
+    ["BAD_VALUE", 'holds [object Map] (in "heads")', (into) => into.json("w", { heads: new Map([[0, 2]]) })],
+    ["BAD_VALUE", "holds [object Float32Array]", (into) => into.json("w", Float32Array.of(1))],
+    ["BAD_VALUE", "holds [object Date]", (into) => into.json("w", new Date(0))],
+    ["BAD_VALUE", "holds [object BigInt]", (into) => into.json("w", 1n)],
+    ["BAD_VALUE", "nested deeper than 256 levels", (into) => into.json("w", cycle())],
   ])("refuses with %s what could not be read back: %s", async (code, text, save) => {
     await expect(takeSnapshot(saving(save))).rejects.toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(text) }),
     );
+  });
+
+  test("holds values as deep as it may, and what was written so is read again", async () => {
+    const path = join(folder, "task-000.json");
+    const value = nested(256);
+    const taken = await takeSnapshot(saving((into) => into.json("deep", value)));
+    await writeCheckpoint(path, { snapshot: taken, record: null });
+
+    expect((await readCheckpoint(path)).snapshot.values.get("deep")).toEqual(value);
+    await expect(takeSnapshot(saving((into) => into.json("deep", nested(257))))).rejects.toThrow("deeper");
   });
 
   test("read for a name that it lacks says where and which", () => {
@@ -133,6 +150,19 @@ describe("a snapshot", () => {
     expect(reader.json("__proto__")).toBe("an ordinary name");
   });
 });
+
+/** Lists in lists, so many. */
+function nested(levels: number): unknown {
+  let value: unknown[] = [];
+  for (let i = 1; i < levels; i++) value = [value];
+  return value;
+}
+
+function cycle(): unknown {
+  const value: Record<string, unknown> = {};
+  value["self"] = [value, value];
+  return value;
+}
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength).slice();

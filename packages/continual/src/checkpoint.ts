@@ -9,8 +9,9 @@ import {
   type SafetensorsTensor,
 } from "@milliner/core";
 import { writeFileAtomically } from "./atomic-file.ts";
+import { checkDepth, jsonCopy } from "./checkpoint-json.ts";
 import type { CheckpointReader, CheckpointWriter, Learner, StoredArray } from "./learner.ts";
-import { StoredJson } from "./stored-json.ts";
+import { brief, StoredJson } from "./stored-json.ts";
 
 /** An array of a checkpoint. */
 export interface StoredTensor {
@@ -58,23 +59,11 @@ export async function takeSnapshot(learner: Learner): Promise<Snapshot> {
     },
     json(name, value) {
       fresh(name);
-      values.set(name, JSON.parse(exactJson(value, `"${name}" of learner "${learner.name}"`)));
+      values.set(name, jsonCopy(value, `"${name}" of learner "${learner.name}"`));
     },
   };
   await learner.save(writer);
   return { arrays, values };
-}
-
-// JSON writes NaN and the infinities as null: what is read back would not be what was saved.
-function exactJson(value: unknown, what: string): string {
-  const text = JSON.stringify(value, (key, part: unknown) => {
-    if (typeof part === "number" && !Number.isFinite(part)) {
-      throw new CheckpointError("BAD_VALUE", `${what} holds ${part} (in "${key}"), which JSON cannot keep`);
-    }
-    return part;
-  });
-  if (text === undefined) throw new CheckpointError("BAD_VALUE", `${what} is not a JSON value`);
-  return text;
 }
 
 /** @param where - what messages call the snapshot, such as its file */
@@ -116,7 +105,11 @@ export async function writeCheckpoint(path: string, { snapshot, record }: Stored
 /** Replaces the runner's record of a checkpoint that is there. */
 export async function rewriteRecord(path: string, record: unknown): Promise<void> {
   const header = await readHeader(path);
-  await writeHeader(path, { arrays: header.value("arrays"), values: header.value("values"), record });
+  await writeHeader(path, {
+    arrays: header.value("arrays"),
+    values: header.value("values"),
+    record,
+  });
 }
 
 async function writeHeader(path: string, body: object): Promise<void> {
@@ -129,8 +122,11 @@ async function readHeader(path: string): Promise<StoredJson> {
   try {
     value = JSON.parse(text.toString("utf8"));
   } catch (error) {
-    throw new CheckpointError("DAMAGED", `${path} is not JSON; the file is damaged`, { cause: error });
+    throw new CheckpointError("DAMAGED", `${path} is not JSON; the file is damaged`, {
+      cause: error,
+    });
   }
+  checkDepth(value, path);
   const header = new StoredJson(value, path);
   if (header.string("format") !== format)
     throw new CheckpointError("BAD_VALUE", `${path} is not a checkpoint of milliner`);
@@ -162,7 +158,7 @@ export async function readCheckpoint(path: string): Promise<StoredCheckpoint> {
   if (name !== `${basename(path, ".json")}.safetensors`) {
     throw new CheckpointError(
       "BAD_VALUE",
-      `${path} names "${name.slice(0, 100)}" as its arrays instead of its neighbour`,
+      `${path} names ${brief(name)} as its arrays instead of its neighbour`,
     );
   }
   const file = join(dirname(path), name);

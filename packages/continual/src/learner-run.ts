@@ -15,6 +15,7 @@ import { measureTask, measureUntrained } from "./measure-task.ts";
 import { averageAccuracy } from "./metrics.ts";
 import type { CheckpointFolder, CheckpointPlace } from "./run-folder.ts";
 import { checkRecord, parseRecord, type RunRecord } from "./run-record.ts";
+import { brief } from "./stored-json.ts";
 import type { Scenario, Task } from "./task.ts";
 
 /** What one learner needs to go through a scenario. */
@@ -109,8 +110,8 @@ export class LearnerRun {
       if (found[key] !== this.#record[key]) {
         throw new CheckpointError(
           "OTHER_RUN",
-          `${file} was written with ${key} ${found[key]}, but this run has ${this.#record[key]}; resume with the same ` +
-            `settings, or choose another folder`,
+          `${file} was written with ${key} ${brief(found[key])}, but this run has ` +
+            `${brief(this.#record[key])}; resume with the same settings, or choose another folder`,
         );
       }
     }

@@ -51,7 +51,7 @@ export interface RunRecord {
 export function parseRecord(value: unknown, where: string): RunRecord {
   const record = new StoredJson(value, `the record of ${where}`);
   const accuracies = (from: StoredJson, key: string): readonly (number | null)[] =>
-    from.list(key, (entry) => entry.nullable("value", () => entry.number("value")));
+    from.list(key, (entry) => entry.nullable("value", () => entry.share("value")));
   const events = record.object("events");
   return {
     scenario: record.string("scenario"),
@@ -102,7 +102,7 @@ function parseLearned(task: StoredJson): LearnedTask {
     epochs: task.whole("epochs"),
     seconds: task.number("seconds"),
     notes: Object.fromEntries(notes.keys.map((key) => [key, notes.number(key)])),
-    accuracy: task.number("accuracy"),
+    accuracy: task.share("accuracy"),
     logitsSha256: task.string("logitsSha256"),
     lockedHash: task.nullable("lockedHash", (key) => task.string(key)),
   };

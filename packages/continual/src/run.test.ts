@@ -499,7 +499,7 @@ describe("verifyRun", () => {
 
     await expect(verifyRun(folder, { ...scenario, name: "other" }, sgd, backend)).rejects.toMatchObject({
       code: "OTHER_RUN",
-      message: expect.stringMatching(/split-synthetic, not other/),
+      message: expect.stringMatching(/"split-synthetic", not "other"/),
     });
   });
 });

@@ -38,9 +38,16 @@ export class StoredJson {
       : this.#refuse(key, "a whole number");
   }
 
+  /** A finite number: JSON's 1e999 would be Infinity. */
   number(key: string): number {
     const value = this.value(key);
-    return typeof value === "number" ? value : this.#refuse(key, "a number");
+    return Number.isFinite(value) ? (value as number) : this.#refuse(key, "a finite number");
+  }
+
+  /** A number from 0 to 1, such as an accuracy. */
+  share(key: string): number {
+    const value = this.number(key);
+    return value >= 0 && value <= 1 ? value : this.#refuse(key, "from 0 to 1");
   }
 
   string(key: string): string {
@@ -72,8 +79,14 @@ export class StoredJson {
   }
 
   #refuse(key: string, wanted: string): never {
-    // A few characters are enough to recognise what is there.
-    const found = (JSON.stringify(this.#fields.get(key)) ?? "nothing").slice(0, 40);
+    const found = brief(this.#fields.get(key));
     throw new CheckpointError("BAD_VALUE", `"${key}" of ${this.#where} should be ${wanted}, not ${found}`);
   }
+}
+
+/** A few characters to recognise a value by, however long or deep it is, without what a terminal would obey. */
+export function brief(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === "object" && value !== null ? "an object" : String(value);
 }

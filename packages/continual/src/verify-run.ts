@@ -4,6 +4,7 @@ import type { Learner } from "./learner.ts";
 import { measureTask } from "./measure-task.ts";
 import { CheckpointFolder } from "./run-folder.ts";
 import { checkRecord, parseRecord } from "./run-record.ts";
+import { brief } from "./stored-json.ts";
 import type { Scenario } from "./task.ts";
 
 /** What `verifyRun` found. Plain JSON, so that a child process can hand it to its parent. */
@@ -49,7 +50,7 @@ export async function verifyRun(
   if (record.scenario !== scenario.name || record.tasks !== scenario.tasks.length) {
     throw new CheckpointError(
       "OTHER_RUN",
-      `${checkpoint} was written with scenario ${record.scenario}, not ${scenario.name}; give the run's own`,
+      `${checkpoint} was written with scenario ${brief(record.scenario)}, not ${brief(scenario.name)}; give the run's own`,
     );
   }
   checkRecord(record, newest, checkpoint);

@@ -114,7 +114,10 @@ describe("a damaged file is refused by its name", () => {
   test("JSON cut off", async () => {
     await truncate(json, 100);
 
-    await expect(resume()).rejects.toMatchObject({ code: "DAMAGED", message: expect.stringContaining(json) });
+    await expect(resume()).rejects.toMatchObject({
+      code: "DAMAGED",
+      message: expect.stringContaining(json),
+    });
   });
 
   test.each(["", "[]", "null", "7", '"checkpoint"', "{}"])("JSON that is %j", async (text) => {
@@ -158,7 +161,9 @@ describe("JSON that lies", () => {
       header.version = version;
     });
 
-    await expect(resume()).rejects.toMatchObject({ code: expect.stringMatching(/^BAD_(VERSION|VALUE)$/) });
+    await expect(resume()).rejects.toMatchObject({
+      code: expect.stringMatching(/^BAD_(VERSION|VALUE)$/),
+    });
   });
 
   test("the version that is wrong is named, and what this program reads", async () => {
@@ -184,7 +189,7 @@ describe("JSON that lies", () => {
 
     await expect(resume()).rejects.toMatchObject({
       code: "OTHER_RUN",
-      message: expect.stringContaining(`${key} ${value}`),
+      message: expect.stringContaining(`${key} ${JSON.stringify(value)}`),
     });
   });
 
@@ -195,6 +200,8 @@ describe("JSON that lies", () => {
     ["no accuracy on a learned task", (record) => ((record.matrix as unknown[][])[2]![0] = null)],
     ["no initial accuracies", (record) => (record.initial = [])],
     ["a text for an accuracy", (record) => ((record.matrix as unknown[][])[0]![0] = "1")],
+    ["an accuracy above 1", (record) => ((record.matrix as unknown[][])[0]![0] = 1.5)],
+    ["a task learned to less than nothing", (record) => ((record.learned as Json[])[0]!.accuracy = -0.1)],
     ["a negative position", (record) => ((record.events as Json).bytes = -1)],
     ["half a step", (record) => ((record.events as Json).step = 0.5)],
     ["notes that are no numbers", (record) => ((record.learned as Json[])[0]!.notes = { a: "b" })],
@@ -203,6 +210,56 @@ describe("JSON that lies", () => {
     await lie(({ record }) => change(record));
 
     await expect(resume()).rejects.toMatchObject({ name: "CheckpointError", code: "BAD_VALUE" });
+  });
+
+  /** Puts `text` where JSON.stringify cannot: as the value of a field. */
+  async function lieInText(part: "record" | "values" | null, key: string, text: string): Promise<void> {
+    await lie((header) => {
+      const fields: Json = part === null ? header : header[part];
+      fields[key] = "here";
+    });
+    await writeFile(
+      json,
+      (await readFile(json, "utf8")).replace(`"${key}":"here"`, () => `"${key}":${text}`),
+    );
+  }
+
+  test.each([
+    ["record", "seed"],
+    ["record", "matrix"],
+    ["values", "body"],
+    ["values", "fit"],
+    [null, "format"],
+    [null, "more"],
+  ] as const)("200,000 lists in lists in its %s (%s) do not overflow the stack", async (part, key) => {
+    await lieInText(part, key, "[".repeat(200_000) + "]".repeat(200_000));
+
+    await expect(resume()).rejects.toMatchObject({
+      name: "CheckpointError",
+      code: "BAD_VALUE",
+      message: expect.stringContaining(`${json} is nested deeper than 256 levels`),
+    });
+  });
+
+  test.each(["began", "taskBegan"])(
+    "1e999 seconds as its %s are refused: they would be Infinity",
+    async (key) => {
+      await lieInText("record", key, "1e999");
+
+      await expect(resume()).rejects.toMatchObject({
+        code: "BAD_VALUE",
+        message: expect.stringContaining("should be a finite number, not Infinity"),
+      });
+    },
+  );
+
+  test("a name of a million letters with a terminal's escapes is told briefly and harmlessly", async () => {
+    await lie(({ record }) => (record.scenario = `\u001b[2J${"x".repeat(1e6)}`));
+    const error = await resume().catch((caught: unknown) => caught as Error);
+
+    expect(error).toMatchObject({ code: "OTHER_RUN" });
+    expect((error as Error).message.length).toBeLessThan(json.length + 300);
+    expect((error as Error).message).not.toContain("\u001b");
   });
 
   test("a task beyond the scenario is refused, not learned", async () => {
