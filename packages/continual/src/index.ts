@@ -1,3 +1,4 @@
+export { makeFolder, writeFileAtomically } from "./atomic-file.ts";
 export { argmax, evaluate, type Evaluation } from "./evaluate.ts";
 export { forEachBatch } from "./batches.ts";
 export type { EventSink, LayerCapacity, RunEvent, RunEventBody, SpaceMask } from "./events.ts";

@@ -11,7 +11,7 @@ import {
   type CompactNetwork,
   type Network,
 } from "@milliner/core";
-import type { Scenario, Split } from "@milliner/continual";
+import { makeFolder, writeFileAtomically, type Scenario, type Split } from "@milliner/continual";
 import type { Dataset } from "@milliner/data";
 import { prune, type Hat } from "@milliner/hat";
 import {
@@ -26,7 +26,6 @@ import { loadDataAgain, type DataOptions } from "./data-source.ts";
 import type { DeviceOptions } from "./device.ts";
 import { openRun, type LearnedRun } from "./learned-run.ts";
 import { makeScenario } from "./model.ts";
-import { writeWholeFile } from "./whole-file.ts";
 
 /** What is exported, and how it is checked. */
 export interface ExportRunOptions extends DataOptions, DeviceOptions {
@@ -160,7 +159,8 @@ async function exportTask(
   try {
     const model = exportNetwork(pruned.network, pruned.parameters, form);
     const fileName = `task-${task}.onnx`;
-    await writeWholeFile(join(folder, fileName), model);
+    await makeFolder(folder);
+    await writeFileAtomically(join(folder, fileName), model);
     return {
       task,
       name,
@@ -250,7 +250,7 @@ async function writeVerification({ folder, runtime, tasks }: ExportedRun): Promi
   const kept = (await earlierTasks(path)).filter(({ task }) => !replaced.has(task));
   const all = [...kept, ...tasks].toSorted((a, b) => a.task - b.task);
   const content = { format: verificationFormat, version: 1, runtime, tasks: all };
-  await writeWholeFile(path, `${JSON.stringify(content, null, 1)}\n`);
+  await writeFileAtomically(path, `${JSON.stringify(content, null, 1)}\n`);
 }
 
 async function earlierTasks(path: string): Promise<readonly ExportedTask[]> {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { writeWholeFile } from "../whole-file.ts";
+import { writeFileAtomically } from "@milliner/continual";
 import { renderReport } from "./page.ts";
 import { readRun } from "./read-run.ts";
 
@@ -11,6 +11,6 @@ import { readRun } from "./read-run.ts";
  */
 export async function writeReport(folder: string): Promise<string> {
   const path = join(folder, "report.html");
-  await writeWholeFile(path, renderReport(await readRun(folder)));
+  await writeFileAtomically(path, renderReport(await readRun(folder)));
   return path;
 }
