@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -61,6 +61,23 @@ test("a place that cannot be written to is named, what was there stays, and noth
   });
   expect(await readdir(folder)).toEqual(["a.json"]);
 });
+
+test.runIf(process.platform === "linux")(
+  "a disk that is full while the content is written leaves the old file, and nothing beside it",
+  async () => {
+    const path = join(folder, "a.json");
+    await writeFileAtomically(path, "old");
+    await symlink("/dev/full", `${path}${asideSuffix}`); // takes no byte, as a full disk
+
+    await expect(writeFileAtomically(path, "new")).rejects.toMatchObject({
+      name: "CheckpointError",
+      code: "DISK_FULL",
+      message: expect.stringContaining(`${path} cannot be written, the disk is full (ENOSPC)`),
+    });
+    expect(await readFile(path, "utf8")).toBe("old");
+    expect(await readdir(folder)).toEqual(["a.json"]);
+  },
+);
 
 test("a folder below a file cannot be made: the path and the reason are told", async () => {
   await writeFile(join(folder, "file"), "");

@@ -105,11 +105,7 @@ export async function writeCheckpoint(path: string, { snapshot, record }: Stored
 /** Replaces the runner's record of a checkpoint that is there. */
 export async function rewriteRecord(path: string, record: unknown): Promise<void> {
   const header = await readHeader(path);
-  await writeHeader(path, {
-    arrays: header.value("arrays"),
-    values: header.value("values"),
-    record,
-  });
+  await writeHeader(path, { arrays: header.value("arrays"), values: header.value("values"), record });
 }
 
 async function writeHeader(path: string, body: object): Promise<void> {
@@ -122,9 +118,7 @@ async function readHeader(path: string): Promise<StoredJson> {
   try {
     value = JSON.parse(text.toString("utf8"));
   } catch (error) {
-    throw new CheckpointError("DAMAGED", `${path} is not JSON; the file is damaged`, {
-      cause: error,
-    });
+    throw new CheckpointError("DAMAGED", `${path} is not JSON; the file is damaged`, { cause: error });
   }
   checkDepth(value, path);
   const header = new StoredJson(value, path);

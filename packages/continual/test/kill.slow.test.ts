@@ -36,7 +36,10 @@ test("a run that is killed at 20 random moments ends, resumed, with the bits of 
 
   // Moments come from a seed, but what a moment hits is up to the machine. Each is counted from the first event of its
   // process and lies within a third of a whole run's time, so that some processes get past a task and some past nothing.
-  const moments = new Stream(20261121, "kills").uniform(20, 0, milliseconds / 3);
+  const seed = 20261121;
+  const moments = new Stream(seed, "kills").uniform(20, 0, milliseconds / 3);
+  const told = (): string =>
+    `seed ${seed}, killed after ${moments.slice(0, kills).map(Math.round).join(", ")} ms each`;
   let [kills, runs, found] = [0, 0, 0];
   while (kills < 20) {
     const folder = join(parent, `killed-${runs++}`);
@@ -50,13 +53,15 @@ test("a run that is killed at 20 random moments ends, resumed, with the bits of 
         found += await readAll(folder); // what has its final name is whole, at every moment
         continue;
       }
-      expect(ended.status, ended.stderr).toBe(0);
+      expect(ended.status, `${told()}: ${ended.stderr}`).toBe(0);
       break;
     }
 
-    expect(await legacy(folder), `run ${runs}`).toEqual(expected);
+    expect(await legacy(folder), `run ${runs}, ${told()}`).toEqual(expected);
     const { said } = await start("verify", folder).ended;
-    expect((said as { readonly tasks: unknown }).tasks, "logits in a fresh process").toEqual(verified.tasks);
+    expect((said as { readonly tasks: unknown }).tasks, `logits in a fresh process, ${told()}`).toEqual(
+      verified.tasks,
+    );
     expect((await readdir(folder)).sort()).toEqual(["checkpoints", "events.jsonl", "result.json"]);
     const names = [
       ...(await readdir(join(folder, "checkpoints"))),
@@ -64,7 +69,7 @@ test("a run that is killed at 20 random moments ends, resumed, with the bits of 
     ];
     expect(names.filter((name) => name.endsWith(".part"))).toEqual([]);
   }
-  expect(found, "the kills met checkpoints").toBeGreaterThan(0);
+  expect(found, `the kills met checkpoints, ${told()}`).toBeGreaterThan(0);
 });
 
 test("the folder of a living run is refused to another process, and free once it was killed", async () => {

@@ -114,10 +114,7 @@ describe("a damaged file is refused by its name", () => {
   test("JSON cut off", async () => {
     await truncate(json, 100);
 
-    await expect(resume()).rejects.toMatchObject({
-      code: "DAMAGED",
-      message: expect.stringContaining(json),
-    });
+    await expect(resume()).rejects.toMatchObject({ code: "DAMAGED", message: expect.stringContaining(json) });
   });
 
   test.each(["", "[]", "null", "7", '"checkpoint"', "{}"])("JSON that is %j", async (text) => {
@@ -161,9 +158,7 @@ describe("JSON that lies", () => {
       header.version = version;
     });
 
-    await expect(resume()).rejects.toMatchObject({
-      code: expect.stringMatching(/^BAD_(VERSION|VALUE)$/),
-    });
+    await expect(resume()).rejects.toMatchObject({ code: expect.stringMatching(/^BAD_(VERSION|VALUE)$/) });
   });
 
   test("the version that is wrong is named, and what this program reads", async () => {
