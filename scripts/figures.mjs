@@ -77,7 +77,7 @@ function stepRows({ rows }) {
       milliseconds(row.ours),
       milliseconds(row.peer),
       row.peerName,
-      row.ratio.toFixed(2),
+      row.ratio.toFixed(3),
       row.target === null ? "" : `≤ ${row.target}${row.met ? "" : ", missed"}`,
     ]),
   ];

@@ -2,8 +2,8 @@
 //
 //   npm run bench:step -- [--json] [--write] [--rounds 21] [--steps 4]
 //
-// stdout: a table, or with --json one object { machine, rows }. --write keeps that object in results/step.json, and needs
-// PyTorch.
+// stdout: a table, or with --json one object { machine, rounds, steps, rows }. --write keeps that object in
+// results/step.json, and needs PyTorch.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { cpuStatus, selectBackend, setThreads } from "@milliner/core";
@@ -127,7 +127,7 @@ async function main(): Promise<void> {
   peak?.close();
   if (typeof pytorch !== "string") pytorch.close();
 
-  const json = `${JSON.stringify({ machine, rows }, rounded, 2)}\n`;
+  const json = `${JSON.stringify({ machine, rounds, steps, rows }, rounded, 2)}\n`;
   if (flags.write) {
     const results = new URL("../results/", import.meta.url);
     mkdirSync(results, { recursive: true });
