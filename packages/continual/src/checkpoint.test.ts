@@ -90,17 +90,19 @@ describe("a checkpoint on the disk", () => {
 describe("a snapshot", () => {
   test("is a copy: later training does not change it", async () => {
     const live = Float32Array.of(1, 2);
+    const shape = [2];
     const state = { epoch: 1 };
     const taken = await takeSnapshot(
       saving((into) => {
-        into.array("w", [2], live);
+        into.array("w", shape, live);
         into.json("state", state);
       }),
     );
     live[0] = 9;
+    shape[0] = 9;
     state.epoch = 9;
 
-    expect([...taken.arrays.get("w")!.data]).toEqual([1, 2]);
+    expect(taken.arrays.get("w")).toEqual({ shape: [2], data: Float32Array.of(1, 2) });
     expect(taken.values.get("state")).toEqual({ epoch: 1 });
   });
 
@@ -128,6 +130,13 @@ describe("a snapshot", () => {
     await expect(takeSnapshot(saving(save))).rejects.toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(text) }),
     );
+  });
+
+  test("takes objects without a prototype, which are plain too", async () => {
+    const bare: unknown = Object.assign(Object.create(null), { a: [1, "b", null, true] });
+    const taken = await takeSnapshot(saving((into) => into.json("bare", bare)));
+
+    expect(taken.values.get("bare")).toEqual({ a: [1, "b", null, true] });
   });
 
   test("holds values as deep as it may, and what was written so is read again", async () => {

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ConfigError } from "@milliner/core";
 import { lockRun } from "./run-lock.ts";
 
@@ -104,6 +104,38 @@ describe("the lock of another process", () => {
     },
   );
 
+  test.runIf(process.platform === "linux")(
+    "is taken over when it is dead and its parent has not collected it, as in containers",
+    async () => {
+      const parent = spawn("sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], {
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      children.push(parent);
+      const [said] = (await once(parent.stdout, "data")) as [Buffer];
+      const pid = Number(said.toString());
+      const proc = (of: number, name: string): Promise<string> => readFile(`/proc/${of}/${name}`, "utf8");
+      // A shell would collect it; what the shell becomes does not.
+      await vi.waitFor(async () => expect(await proc(parent.pid!, "comm")).toBe("sleep\n"));
+      process.kill(pid, "SIGKILL");
+      await vi.waitFor(async () => expect(await proc(pid, "stat")).toContain(") Z "));
+      await leaveLock(pid);
+
+      await (await lockRun(folder)).release();
+    },
+  );
+
+  test("of another user, whom the system does not let us ask, is respected", async () => {
+    const { pid } = await otherProcess();
+    await leaveLock(pid);
+    const kill = vi.spyOn(process, "kill").mockImplementation(() => {
+      throw Object.assign(new Error("EPERM"), { code: "EPERM" });
+    });
+    const refused = await lockRun(folder).catch((error: unknown) => error);
+    kill.mockRestore();
+
+    expect(refused).toMatchObject({ code: "RUN_LOCKED" });
+  });
+
   test("on another machine is respected: nobody here can know whether it lives", async () => {
     const child = await otherProcess();
     await end(child);
@@ -115,10 +147,10 @@ describe("the lock of another process", () => {
     });
   });
 
-  test.each(["", "{", "null", "[]", '{"pid":-1,"host":"x"}', '{"pid":1.5,"host":"x"}', '{"pid":1}'])(
+  test.each(["", "{", "null", "[]", '{"pid":-1,"host":HERE}', '{"pid":1.5,"host":HERE}', '{"pid":1}'])(
     "that says %j is respected, because nobody is known to be dead",
     async (text) => {
-      await writeFile(path, text);
+      await writeFile(path, text.replace("HERE", JSON.stringify(hostname())));
 
       await expect(lockRun(folder)).rejects.toMatchObject({ code: "RUN_LOCKED" });
     },

@@ -161,6 +161,17 @@ describe("JSON that lies", () => {
     await expect(resume()).rejects.toMatchObject({ code: expect.stringMatching(/^BAD_(VERSION|VALUE)$/) });
   });
 
+  test("a file of another format is refused for that, whatever else it says", async () => {
+    await lie((header) => {
+      header.format = "another-checkpoint";
+    });
+
+    await expect(resume()).rejects.toMatchObject({
+      code: "BAD_VALUE",
+      message: `${json} is not a checkpoint of milliner`,
+    });
+  });
+
   test("the version that is wrong is named, and what this program reads", async () => {
     await lie((header) => {
       header.version = 2;
@@ -195,6 +206,13 @@ describe("JSON that lies", () => {
     ["no accuracy on a learned task", (record) => ((record.matrix as unknown[][])[2]![0] = null)],
     ["no initial accuracies", (record) => (record.initial = [])],
     ["a text for an accuracy", (record) => ((record.matrix as unknown[][])[0]![0] = "1")],
+    [
+      "more tasks learned than there are, each with its row",
+      (record) => {
+        (record.learned as unknown[]).push((record.learned as unknown[])[0]);
+        (record.matrix as unknown[]).push((record.matrix as unknown[])[2]);
+      },
+    ],
     ["an accuracy above 1", (record) => ((record.matrix as unknown[][])[0]![0] = 1.5)],
     ["a task learned to less than nothing", (record) => ((record.learned as Json[])[0]!.accuracy = -0.1)],
     ["a negative position", (record) => ((record.events as Json).bytes = -1)],
@@ -257,7 +275,11 @@ describe("JSON that lies", () => {
     expect((error as Error).message).not.toContain("\u001b");
   });
 
-  test("a task beyond the scenario is refused, not learned", async () => {
+  test("a task beyond the scenario is refused, not learned, also when its record has as many", async () => {
+    await lie(({ record }) => {
+      const [learned, matrix] = [record.learned as unknown[], record.matrix as unknown[]];
+      for (const list of [learned, matrix]) while (list.length < 8) list.push(list[2]);
+    });
     await writeFile(json.replace("002", "007"), await readFile(json));
     await writeFile(arrays.replace("002", "007"), await readFile(arrays));
     await rm(json);

@@ -1,0 +1,91 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { flatten, linear, memoryUse, network, relu, selectBackend } from "@milliner/core";
+import { SgdFrozenLearner } from "@milliner/continual/baselines";
+import type { RunEvent } from "./events.ts";
+import type { Learner } from "./learner.ts";
+import { run } from "./run.ts";
+import { syntheticScenario } from "./testing/synthetic-scenario.ts";
+import { verifyRun } from "./verify-run.ts";
+
+const backend = selectBackend();
+const scenario = syntheticScenario({ imagesPerClass: 12 });
+const schedule = { epochs: 2, batchSize: 8, lr: 0.1, lrFactor: 3, lrPatience: 1, lrMin: 1e-4 };
+const body = network([4, 4, 1], flatten(), linear(8), relu());
+const make = (): Learner => new SgdFrozenLearner({ body, backend, seed: 3, schedule });
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "milliner-verify-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function runOnce(events: (event: RunEvent) => void = () => undefined, signal?: AbortSignal) {
+  const learner = make();
+  const rest = signal === undefined ? {} : { signal };
+  await run(scenario, learner, { seed: 3, backend, folder, events, checkpointSeconds: 0, ...rest }).finally(
+    () => learner.dispose(),
+  );
+}
+
+test("a run that was stopped within a task is verified up to the task before", async () => {
+  const abort = new AbortController();
+  let epochs = 0;
+  const stop = ({ type }: RunEvent): void => {
+    if (type === "epoch-ended" && ++epochs === 5) abort.abort(new Error("Ctrl-C"));
+  };
+  await expect(runOnce(stop, abort.signal)).rejects.toThrow("Ctrl-C");
+
+  const found = await verifyRun(folder, scenario, make, backend);
+
+  expect(found.checkpoint).toBe(join(folder, "checkpoints", "task-001.json"));
+  expect(found.tasks.map(({ task }) => task)).toEqual([0, 1]);
+  expect(found.bitExactOldLogits).toBe(true);
+});
+
+test("locked elements that are others than they were are found, also when only one task's are", async () => {
+  await runOnce();
+  const changed = (): Learner => {
+    const learner = make();
+    const hash = learner.lockedHash.bind(learner);
+    return Object.assign(learner, { lockedHash: (upTo: number) => (upTo === 1 ? "other" : hash(upTo)) });
+  };
+
+  expect((await verifyRun(folder, scenario, make, backend)).lockedUnchanged).toBe(true);
+  expect((await verifyRun(folder, scenario, changed, backend)).lockedUnchanged).toBe(false);
+});
+
+test("a scenario of the same name with fewer tasks is refused", async () => {
+  await runOnce();
+  const shorter = { ...scenario, tasks: scenario.tasks.slice(0, 2) };
+
+  await expect(verifyRun(folder, shorter, make, backend)).rejects.toMatchObject({ code: "OTHER_RUN" });
+});
+
+test("a record that contradicts itself is refused before a learner is made", async () => {
+  await runOnce();
+  const json = join(folder, "checkpoints", "task-002.json");
+  const header = JSON.parse(await readFile(json, "utf8"));
+  header.record.learned.pop();
+  await writeFile(json, JSON.stringify(header));
+  let made = 0;
+  const counting = (): Learner => {
+    made += 1;
+    return make();
+  };
+
+  await expect(verifyRun(folder, scenario, counting, backend)).rejects.toMatchObject({ code: "BAD_VALUE" });
+  expect(made).toBe(0);
+});
+
+test("verifying leaves no buffer behind, whether it succeeds or not", async () => {
+  await runOnce();
+  const before = memoryUse().buffers;
+  const failing = (): Learner => Object.assign(make(), { load: () => Promise.reject(new Error("no")) });
+  await verifyRun(folder, scenario, make, backend);
+  await expect(verifyRun(folder, scenario, failing, backend)).rejects.toThrow("no");
+
+  expect(memoryUse().buffers).toBe(before);
+});
