@@ -5,7 +5,7 @@ import type { Task } from "./task.ts";
 /** Typed arrays that a checkpoint holds, bit for bit. */
 export type StoredArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
 
-/** Takes everything that a learner needs to go on: named arrays and named JSON values. */
+/** Takes everything that a learner needs to go on: named arrays, and named JSON values (plain objects, lists, texts, finite numbers). */
 export interface CheckpointWriter {
   array(name: string, shape: readonly number[], data: StoredArray): void;
   json(name: string, value: unknown): void;
