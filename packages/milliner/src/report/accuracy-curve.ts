@@ -4,8 +4,35 @@ import { percent, short } from "./figure-text.ts";
 import { learnedAccuracy, type RunHistory } from "./history.ts";
 import { html, type Html } from "./html.ts";
 
-const size = { width: 720, height: 300 };
-const edge = { top: 14, right: 200, bottom: 44, left: 48 };
+interface Frame {
+  readonly name: "wide" | "narrow";
+  readonly width: number;
+  readonly height: number;
+  readonly edge: {
+    readonly top: number;
+    readonly right: number;
+    readonly bottom: number;
+    readonly left: number;
+  };
+  /** Letters of a learner's name. */
+  readonly label: number;
+}
+
+// The style sheet shows one of them: scaled down to a telephone, the wide one's names could not be read.
+const wide: Frame = {
+  name: "wide",
+  width: 720,
+  height: 300,
+  edge: { top: 14, right: 200, bottom: 44, left: 48 },
+  label: 14,
+};
+const narrow: Frame = {
+  name: "narrow",
+  width: 368,
+  height: 270,
+  edge: { top: 14, right: 168, bottom: 44, left: 42 },
+  label: 12,
+};
 const labelHeight = 20;
 
 interface Curve {
@@ -20,19 +47,24 @@ export function accuracyCurve({ method, controls, tasks }: RunHistory): Html {
     .filter(({ values }) => values.some((value) => value !== null));
   if (curves.length === 0) return html`<p class="none">No task has been evaluated yet.</p>`;
 
+  return html`${[wide, narrow].map((frame) => picture(curves, tasks, frame))}`;
+}
+
+function picture(curves: readonly Curve[], tasks: number, frame: Frame): Html {
+  const { edge } = frame;
   const all = curves.flatMap(({ values }) => values.filter((value) => value !== null));
   const bottom = Math.max(0, Math.min(0.95, Math.floor((Math.min(...all) - 0.005) * 20) / 20));
   const y = scaleLinear()
     .domain([bottom, 1])
-    .range([size.height - edge.bottom, edge.top]);
+    .range([frame.height - edge.bottom, edge.top]);
   const positions = Array.from(
     { length: Math.max(tasks, ...curves.map(({ values }) => values.length)) },
     (_, t) => t,
   );
   const x = scalePoint<number>()
     .domain(positions)
-    .range([edge.left + 14, size.width - edge.right]);
-  const every = Math.ceil(positions.length / 20);
+    .range([edge.left + 14, frame.width - edge.right]);
+  const every = Math.ceil((positions.length * 24) / (frame.width - edge.left - edge.right));
 
   const grid = y
     .ticks(5)
@@ -41,7 +73,7 @@ export function accuracyCurve({ method, controls, tasks }: RunHistory): Html {
         html`<line
             class="grid"
             x1="${edge.left}"
-            x2="${size.width - edge.right + 10}"
+            x2="${frame.width - edge.right + 10}"
             y1="${y(tick)}"
             y2="${y(tick)}"
           /><text class="tick" x="${edge.left - 8}" y="${y(tick) + 4}" text-anchor="end"
@@ -52,30 +84,30 @@ export function accuracyCurve({ method, controls, tasks }: RunHistory): Html {
     .filter((t) => t % every === 0)
     .map(
       (t) =>
-        html`<text class="tick" x="${x(t)!}" y="${size.height - edge.bottom + 20}" text-anchor="middle"
+        html`<text class="tick" x="${x(t)!}" y="${frame.height - edge.bottom + 20}" text-anchor="middle"
           >${t}</text
         >`,
     );
   const drawn = curves.map((curve, i) => drawCurve(curve, i, (t) => x(t)!, y)).toReversed(); // the method above the others
-  const labels = endLabels(curves, (t) => x(t)!, y);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Accuracy over tasks">
-    <svg class="curve" viewBox="0 0 ${size.width} ${size.height}" role="img" aria-labelledby="curve-title">
-      <title id="curve-title">
+  const labels = endLabels(curves, (t) => x(t)!, y, frame);
+  return html`
+    <svg class="curve ${frame.name}" viewBox="0 0 ${frame.width} ${frame.height}" role="img">
+      <title>
         Mean accuracy in percent over the tasks learned so far, after each task:
         ${curves.map(({ learner, values }) => `${learner} ends at ${percent(values.findLast((value) => value !== null) ?? null)}`).join("; ")}
       </title>
       ${grid}${ticks}
       <text
         class="axis"
-        x="${(edge.left + size.width - edge.right) / 2}"
-        y="${size.height - 6}"
+        x="${(edge.left + frame.width - edge.right) / 2}"
+        y="${frame.height - 6}"
         text-anchor="middle"
       >
         after learning task
       </text>
       ${drawn}${labels}
     </svg>
-  </div>`;
+  `;
 }
 
 function drawCurve(
@@ -119,7 +151,9 @@ function endLabels(
   curves: readonly Curve[],
   x: (t: number) => number,
   y: (value: number) => number,
+  frame: Frame,
 ): readonly Html[] {
+  const { edge } = frame;
   const ends = curves
     .map(({ learner, values }, i) => {
       const t = values.findLastIndex((value) => value !== null);
@@ -130,12 +164,12 @@ function endLabels(
   const places: number[] = [];
   for (const end of ends) places.push(Math.max(end.y, (places.at(-1) ?? -Infinity) + labelHeight));
   // Down to the lower edge, and from there up again.
-  let limit = size.height - edge.bottom + 4;
+  let limit = frame.height - edge.bottom + 4;
   for (let i = places.length - 1; i >= 0; i--) {
     places[i] = Math.min(places[i]!, limit);
     limit = places[i]! - labelHeight;
   }
-  const at = size.width - edge.right + 26;
+  const at = frame.width - edge.right + 26;
   return ends.map(
     (end, i) =>
       html`<g class="s${end.i % 6}"
@@ -146,7 +180,8 @@ function endLabels(
           class="label${end.i === 0 ? " first" : ""}"
           x="${at + 9}"
           y="${places[i]! + 4}"
-          >${short(end.learner, 14)} <tspan class="value">${(end.value * 100).toFixed(1)}</tspan></text
+          >${short(end.learner, frame.label)}
+          <tspan class="value">${(end.value * 100).toFixed(1)}</tspan></text
         ></g
       >`,
   );

@@ -4,8 +4,8 @@ import type { History, RunHistory } from "./history.ts";
 import { html, type Html } from "./html.ts";
 
 const steps = 8;
-const light = scaleLinear<string>().domain([0, 3, 7]).range(["#fbe6d4", "#cfe0ee", "#1d5f9e"]);
-const dark = scaleLinear<string>().domain([0, 3, 7]).range(["#5a3217", "#23405c", "#8fc3f4"]);
+const light = scaleLinear<string>().domain([0, 3, 7]).range(["#eef3f8", "#cfe0ee", "#2b72b8"]);
+const dark = scaleLinear<string>().domain([0, 3, 7]).range(["#1d2733", "#23405c", "#8fc3f4"]);
 
 /** Colours of the cells, low to high accuracy, for both colour schemes, each with the text colour that is read best on it. */
 export function heatStyle(scheme: "light" | "dark"): string {

@@ -1,10 +1,10 @@
 import { percent, points } from "./figure-text.ts";
 import { learnedAccuracy, type History, type RunHistory } from "./history.ts";
-import { html, join, type Html } from "./html.ts";
+import { html, type Html } from "./html.ts";
 import type { ReportInput } from "./report-input.ts";
 
 const checkedIn = {
-  "fresh-process": "checked from the reloaded checkpoint in a fresh process",
+  "fresh-process": "checked in a fresh process",
   checkpoint: "checked from the reloaded checkpoint, in the same process",
   memory: "checked in memory only, not from a reloaded checkpoint",
 } as const;
@@ -23,14 +23,18 @@ export function headline({ result }: ReportInput, run: RunHistory): Html {
   </header>`;
 }
 
+/** The best control, and `random-body`: what a body that learns nothing reaches is the floor of every method. */
 function verdict({ method, controls }: RunHistory): Html {
-  const beside = controls.flatMap((control) =>
-    control.figures === null ? [] : [html`${control.learner} ${percent(control.figures.acc)}`],
+  const ended = controls.flatMap(({ learner, figures }) =>
+    figures === null ? [] : [{ learner, acc: figures.acc }],
   );
+  const best = ended.toSorted((a, b) => b.acc - a.acc)[0];
+  const floor = ended.find(({ learner }) => learner === "random-body" && learner !== best?.learner);
   const compared =
-    beside.length === 0
+    best === undefined
       ? html`; no control was run`
-      : html` beside ${join(beside.map((one, i) => html`${i === 0 ? "" : ", "}${one}`))}`;
+      : html`, beside ${percent(best.acc)} of ${best.learner}, the best
+        control${floor === undefined ? "" : html`, and ${percent(floor.acc)} of random-body`}`;
   return html`Average accuracy <strong>${percent(method.figures!.acc)}</strong>${compared}.`;
 }
 
@@ -46,7 +50,8 @@ function unfinished({ method, tasks }: RunHistory): Html {
 function bits(same: boolean, where: string): Html {
   const [mark, word] = same ? ["✓", "yes"] : ["✗", "no"];
   return html`<p class="bits ${same ? "good" : "bad"}">
-    <span aria-hidden="true">${mark}</span> Old logits bit-identical: <strong>${word}</strong> (${where})
+    <span aria-hidden="true">${mark}</span> Logits of earlier tasks bit-identical: <strong>${word}</strong>,
+    ${where}
   </p>`;
 }
 

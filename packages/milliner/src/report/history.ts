@@ -24,12 +24,18 @@ export interface RunHistory {
   readonly controls: readonly History[];
 }
 
+// As many as a result may have. Each is a pass over the events, and a damaged file may name one in every line.
+const mostLearners = 21;
+
 /** Gathers the events by learner; the first that starts is the method. */
 export function gather({ result, events, name }: ReportInput): RunHistory {
   const started = events.find((event) => event.type === "run-started");
   const methodName = result?.learner ?? started?.learner ?? events[0]?.learner ?? "unknown method";
   const names = new Set([methodName, ...(result?.controls ?? []).map(({ learner }) => learner)]);
-  for (const { learner } of events) names.add(learner);
+  for (const { learner } of events) {
+    if (names.size === mostLearners) break;
+    names.add(learner);
+  }
   const of = (learner: string): ReportFigures | null =>
     learner === methodName
       ? result
@@ -55,9 +61,11 @@ function historyOf(learner: string, figures: ReportFigures | null, events: Repor
     if (event.type === "task-started") {
       names[event.task] = event.name;
       epochs.set(event.task, []); // a task that was begun anew
-    } else if (event.type === "epoch-ended")
-      epochs.set(event.task, [...(epochs.get(event.task) ?? []), event]);
-    else if (event.type === "capacity") capacity.set(event.task, event.layers);
+    } else if (event.type === "epoch-ended") {
+      const before = epochs.get(event.task);
+      if (before === undefined) epochs.set(event.task, [event]);
+      else before.push(event);
+    } else if (event.type === "capacity") capacity.set(event.task, event.layers);
     else if (event.type === "masks") masks.set(event.task, event.spaces);
     else if (event.type === "evaluated") matrix[event.afterTask] = event.accuracies;
   }

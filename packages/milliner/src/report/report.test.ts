@@ -50,11 +50,9 @@ describe("the report of a run", () => {
     const text = textOf(await report());
 
     expect(text).toMatch(
-      /Average accuracy 98\.\d\d\u00a0% beside random-body 9\d\.\d\d\u00a0%, sgd \d\d\.\d\d\u00a0%/,
+      /Average accuracy 98\.\d\d\u00a0%, beside 9\d\.\d\d\u00a0% of random-body, the best control\./,
     );
-    expect(text).toContain(
-      "Old logits bit-identical: yes (checked from the reloaded checkpoint in a fresh process)",
-    );
+    expect(text).toContain("Logits of earlier tasks bit-identical: yes, checked in a fresh process");
     expect(text).toContain("sgd: the learning rate never fell");
   });
 
@@ -76,7 +74,7 @@ describe("the report of a run", () => {
       "warnings",
     ]);
     const pictures = [...page.matchAll(/<svg\b/g)];
-    expect(pictures).toHaveLength(1 + 2 + 2 + 5); // curve, capacity and masks of two layers, training of five tasks
+    expect(pictures).toHaveLength(2 + 2 + 2 + 5); // curve, wide and narrow, capacity and masks of two layers, training of five tasks
     expect([...page.matchAll(/<svg\b[^>]*role="img"[^>]*>\s*<title/g)]).toHaveLength(pictures.length);
     expect(page).not.toContain('class="none"');
   });
@@ -131,7 +129,7 @@ describe("the report of a run", () => {
     const text = textOf(await report());
 
     expect(text).toContain("hat: elements that were locked have changed afterwards.");
-    expect(text).toContain("Old logits bit-identical: no");
+    expect(text).toContain("Logits of earlier tasks bit-identical: no");
   });
 
   test("draws loss curves with gaps where a loss was not finite", async () => {

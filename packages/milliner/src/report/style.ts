@@ -1,10 +1,11 @@
 import { heatStyle } from "./accuracy-matrix.ts";
 
 const lightColours = `--paper:#fff;--ink:#1b1e23;--soft:#5a626d;--rule:#e2e5e9;--wash:#f5f6f8;--good:#17703c;--bad:#b3261e;
---s0:#1660a8;--s1:#a84c00;--s2:#2c7047;--s3:#7a45a8;--s4:#5f6772;--s5:#a3195b;--used:#b4cde6;--locked:#a84c00;--row:#f0f2f5;--shared:#8fb6db`;
+--s0:#1660a8;--s1:#555d68;--s2:#757e8a;--s3:#555d68;--s4:#757e8a;--s5:#555d68;--used:#c3d7ea;--locked:#2b3038;--row:#f0f2f5;--shared:#8fb6db`;
 const darkColours = `--paper:#15181c;--ink:#e7eaee;--soft:#9ba5b1;--rule:#2d333b;--wash:#1d2126;--good:#6fcf97;--bad:#ff8a80;
---s0:#6db3f2;--s1:#f0a25a;--s2:#7ccb98;--s3:#c6a0ee;--s4:#a5aeb9;--s5:#f08bb6;--used:#2f4a66;--locked:#f0a25a;--row:#20252b;--shared:#35618b`;
+--s0:#6db3f2;--s1:#b3bcc7;--s2:#8b95a1;--s3:#b3bcc7;--s4:#8b95a1;--s5:#b3bcc7;--used:#2f4a66;--locked:#e7eaee;--row:#20252b;--shared:#35618b`;
 
+// One accent colour, for the method: the controls are greys, told apart by dash, mark and name.
 const learners = ["none", "6 4", "2 3", "10 3 2 3", "1 4", "12 4"]
   .map((dash, i) => `.s${i}{--c:var(--s${i})}.s${i} .line{stroke-dasharray:${dash}}`)
   .join("");
@@ -74,7 +75,7 @@ ${heatStyle("light")}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:var(--soft);font-variant-numeric:tabular-nums}
 svg .axis{font-size:13px}
-.curve{max-width:800px}
+.curve{max-width:800px}.curve.narrow{display:none}
 .grid{stroke:var(--rule);stroke-width:1}
 ${learners}
 .line{fill:none;stroke:var(--c,var(--s0));stroke-width:1.75;stroke-linejoin:round;stroke-linecap:butt}
@@ -116,6 +117,6 @@ pre{margin:0;padding:16px 18px;background:var(--wash);border-radius:6px;overflow
 footer{margin-top:48px;padding-bottom:36px;color:var(--soft);font-size:13px;overflow-wrap:anywhere}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 a:focus-visible,summary:focus-visible,[tabindex]:focus-visible{outline:2px solid var(--s0);outline-offset:2px}
-@media (max-width:560px){main,footer{padding:0 16px}header{padding-top:28px}h1{font-size:29px}.verdict{font-size:17px}.figures{grid-template-columns:1fr 1fr}.matrix{border-spacing:2px}.matrix tbody td{min-width:42px;padding:7px 1px;font-size:13.5px}.matrix thead .name{display:none}.matrix th{max-width:112px;overflow:hidden;text-overflow:ellipsis}svg.curve text{font-size:17px!important}.mask th{max-width:90px;overflow:hidden;text-overflow:ellipsis}}
+@media (max-width:560px){main,footer{padding:0 16px}header{padding-top:28px}h1{font-size:29px}.verdict{font-size:17px}.figures{grid-template-columns:1fr 1fr}.matrix{border-spacing:2px}.matrix tbody td{min-width:42px;padding:7px 1px;font-size:13.5px}.matrix thead .name{display:none}.matrix th{max-width:112px;overflow:hidden;text-overflow:ellipsis}.curve.wide{display:none}.curve.narrow{display:block}.mask th{max-width:90px;overflow:hidden;text-overflow:ellipsis}}
 @media print{body{font-size:11pt}main,footer{max-width:none;padding:0}header{padding-top:0}main>section{margin-top:20px;padding-top:18px}h2{break-after:avoid}tr,svg,.space{break-inside:avoid}.scroll{overflow:visible}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 `;
