@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdarg>
+#include <cstdint>
 #include <cstdio>
 
 namespace milliner {
@@ -61,6 +62,18 @@ void Call::report(Status status) {
     ok_ = false;
     napi_throw_error(env_, "NATIVE_MEMORY", text);
   }
+}
+
+void Call::apart(const char* name, const void* indices, Index count, const char* output_name,
+                 const void* output, Index size) {
+  if (!ok_ || count == 0 || size == 0)
+    return;
+  const auto from = reinterpret_cast<std::uintptr_t>(indices),
+             to = from + static_cast<std::uintptr_t>(count) * 4;
+  const auto begin = reinterpret_cast<std::uintptr_t>(output),
+             end = begin + static_cast<std::uintptr_t>(size) * 4;
+  if (from < end && begin < to)
+    refuse("%s and %s share memory", name, output_name);
 }
 
 double Call::number(std::size_t i, const char* name) {

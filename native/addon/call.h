@@ -37,7 +37,7 @@ public:
   bool boolean(std::size_t i, const char* name);
   bool is_given(std::size_t i) const; // neither null nor undefined nor missing
 
-  // Typed arrays of exactly `size` elements; a size of -1 accepts any and stores it in `found`.
+  // Typed arrays of exactly `size` elements; with `found` of any size, which is stored there.
   float* floats(std::size_t i, const char* name, Index size, Index* found = nullptr);
   std::int32_t* integers(std::size_t i, const char* name, Index size);
   std::uint32_t* words(std::size_t i, const char* name, Index size, Index* found = nullptr);
@@ -47,6 +47,11 @@ public:
   // The probability of keeping an element: above 0, at most 1.
   double keep(std::size_t i);
   Random random(std::size_t i);
+
+  // Refuses indices (32 bits each) that share memory with an output (32 bits): they were checked before it is
+  // written, and are read while it is.
+  void apart(const char* name, const void* indices, Index count, const char* output_name, const void* output,
+             Index size);
 
   // Product of two sizes; too large for memory is a failure.
   Index product(Index a, Index b);

@@ -17,7 +17,12 @@ Conv2dGeometry conv2d_geometry(Call& call, std::size_t i) {
                     geometry.width + 2 * geometry.pad_x < geometry.kernel_width))
     call.refuse("a kernel of %d x %d does not fit into %d x %d with padding %d x %d", g[5], g[6], g[1], g[2],
                 g[9], g[10]);
-  return geometry;
+  // The kernels frame an image with its padding: x, w and y do not bound the size of that.
+  if (call.ok() && (geometry.pad_y > geometry.kernel_height || geometry.pad_x > geometry.kernel_width))
+    call.refuse("padding %d x %d is larger than the kernel, %d x %d", g[9], g[10], g[5], g[6]);
+  call.product(call.product(geometry.height + 2 * geometry.pad_y, geometry.width + 2 * geometry.pad_x),
+               geometry.in);
+  return call.ok() ? geometry : Conv2dGeometry{};
 }
 
 Index input_size(Call& call, const Conv2dGeometry& g) {
@@ -103,6 +108,7 @@ napi_value addon_max_pool2d_backward(napi_env env, napi_callback_info info) {
   const MaxPool2dBackward args = {call.floats(0, "dy", outputs), call.integers(1, "argmax", outputs),
                                   call.floats(2, "dx", pool_input_size(call, g)), g};
   // argmax comes back from JavaScript: an index outside the image would write outside dx.
+  call.apart("argmax", args.argmax, outputs, "dx", args.dx, pool_input_size(call, g));
   if (call.ok()) {
     const Index image = g.height * g.width * g.channels;
     for (Index i = 0; i < outputs; i++)

@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kHugeFrom = std::size_t{4} << 20;
-constexpr Index kMostBytes = Index{1} << 46;
+// No ArrayBuffer of Node 20 is larger. A larger one is refused before it is made: Node takes the memory over
+// before it refuses, and frees it as well.
+constexpr Index kMostBytes = Index{1} << 32;
 
 struct Block {
   void* data;
@@ -62,7 +64,7 @@ napi_value addon_allocate(napi_env env, napi_callback_info info) {
   const double bytes = call.number(0, "bytes");
   if (call.ok() && !(bytes >= 0 && bytes <= static_cast<double>(kMostBytes) &&
                      bytes == static_cast<double>(static_cast<Index>(bytes))))
-    call.refuse("bytes is %.17g, and must be a whole number from 0 to 2^46", bytes);
+    call.refuse("bytes is %.17g, and must be a whole number from 0 to 2^32", bytes);
   if (!call.ok())
     return nullptr;
   const auto size = static_cast<std::size_t>(bytes);

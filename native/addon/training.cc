@@ -14,6 +14,8 @@ napi_value addon_cross_entropy(napi_env env, napi_callback_info info) {
                              call.optional_floats(3, "dlogits", size),
                              n,
                              classes};
+  call.apart("labels", args.labels, n, "losses", args.losses, n);
+  call.apart("labels", args.labels, n, "dlogits", args.dlogits, args.dlogits ? size : 0);
   if (call.ok())
     for (Index i = 0; i < n; i++)
       if (args.labels[i] < 0 || args.labels[i] >= classes) {

@@ -1,7 +1,8 @@
 /**
  * The table of functions that the C++ addon gives to JavaScript. Plain typed arrays in, nothing out but small numbers:
  * the caller allocates. Sizes are checked again in the glue; a wrong one throws a `RangeError` whose `code` is
- * `NATIVE_ARGUMENT`, and nothing has been written then.
+ * `NATIVE_ARGUMENT`, and nothing has been written then. Arrays do not overlap, but for elementwise functions, whose output
+ * may be an input.
  *
  * Arithmetic: every float32 product is one chain of fused multiply-adds in ascending order of its contracted index,
  * starting at +0; then +0 is added once, then the bias (DESIGN: exactness 1). So the bits do not depend on thread count,
@@ -104,7 +105,7 @@ export interface Addon {
   /**
    * geometry = [n, height, width, in, out, kernelHeight, kernelWidth, strideY, strideX, padY, padX]. Output
    * [n, (height + 2 padY - kernelHeight) / strideY + 1, ..., out]. Chain: kernel row, kernel column, input channel;
-   * padding contributes exact zeros.
+   * padding contributes exact zeros, and is at most the kernel's size.
    */
   conv2dForward(
     x: Float32Array,

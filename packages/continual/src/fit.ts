@@ -70,12 +70,33 @@ export interface FitState {
   patience: number;
   bestLoss: number;
   best: Map<string, Float32Array> | null;
+  /** Between two ends of an epoch: what was trained of it cannot be trained again with the same bits. */
+  isWithinEpoch: boolean;
 }
 
-/** The state before the first epoch. */
-export function startFit(task: Task, schedule: Schedule): FitState {
+/**
+ * The state before the first epoch.
+ * @param unfinished - the state of a task that was begun and not ended, if there is one
+ * @throws ConfigError (`TASK_UNFINISHED`) when there is one
+ */
+export function startFit(task: Task, schedule: Schedule, unfinished: FitState | null = null): FitState {
+  if (unfinished !== null) {
+    throw new ConfigError(
+      "TASK_UNFINISHED",
+      `task ${unfinished.task} was begun and not ended; finish it, or load a checkpoint, before task ${task.id}`,
+    );
+  }
   const { lr, lrPatience } = schedule;
-  return { task: task.id, epoch: 0, step: 0, lr, patience: lrPatience, bestLoss: Infinity, best: null };
+  return {
+    task: task.id,
+    epoch: 0,
+    step: 0,
+    lr,
+    patience: lrPatience,
+    bestLoss: Infinity,
+    best: null,
+    isWithinEpoch: false,
+  };
 }
 
 /** Writes the state and the tensors that it speaks of under `fit/`. */
@@ -84,7 +105,7 @@ export function saveFit(state: FitState | null, into: CheckpointWriter): void {
     into.json("fit", null);
     return;
   }
-  const { best, bestLoss, ...rest } = state;
+  const { best, bestLoss, isWithinEpoch: _, ...rest } = state;
   // JSON knows no Infinity.
   into.json("fit", {
     ...rest,
@@ -111,6 +132,7 @@ export function loadFit(from: CheckpointReader): FitState | null {
     patience: saved.whole("patience"),
     bestLoss: saved.nullable("bestLoss", (key) => saved.number(key)) ?? Infinity,
     best: names === null ? null : new Map(names.map((name) => [name, bestValues(name, from)])),
+    isWithinEpoch: false,
   };
   // The first epoch always leaves a best state: its loss is finite, and so below the Infinity that it begins with.
   const ended = state.epoch > 0;
@@ -174,7 +196,8 @@ function checkSchedule(schedule: Schedule): void {
  * @returns the number of epochs
  * @throws NumericError (`NON_FINITE_LOSS`, `NON_FINITE_GRADIENT`, `NON_FINITE_DATA`, `NON_FINITE_LOGITS`) that names task, epoch
  *   and batch; that step has not been applied
- * @throws ConfigError (`BAD_VALUE`, `EMPTY_SPLIT`) for a schedule that makes no sense, or a task without images
+ * @throws ConfigError (`TASK_UNFINISHED`) for a state within an epoch, which an abort or an error leaves; (`BAD_VALUE`,
+ *   `EMPTY_SPLIT`) for a schedule that makes no sense, or a task without images
  * @throws CheckpointError (`DOES_NOT_FIT`) when the best state is not one of what is trained
  */
 export async function fit(
@@ -187,6 +210,12 @@ export async function fit(
 ): Promise<number> {
   checkSchedule(schedule);
   checkBest(state, trainable);
+  if (state.isWithinEpoch) {
+    throw new ConfigError(
+      "TASK_UNFINISHED",
+      `task ${task.id} ("${task.name}") was stopped within epoch ${state.epoch + 1}; load a checkpoint to go on`,
+    );
+  }
   const { train } = task;
   if (train.size === 0) {
     throw new ConfigError("EMPTY_SPLIT", `task ${task.id} ("${task.name}") has no training images`);
@@ -202,6 +231,7 @@ export async function fit(
   };
   if (state.epoch === 0) run.events({ type: "task-started", task: task.id, name: task.name, epochs });
   while (state.epoch < epochs && state.lr >= schedule.lrMin) {
+    state.isWithinEpoch = true;
     const order = shuffle.permutation(train.size, state.epoch);
     let total = 0;
     for (let batch = 0; batch < batches; batch++) {
@@ -262,6 +292,7 @@ export async function fit(
       }
     }
     state.epoch += 1;
+    state.isWithinEpoch = false;
     await run.checkpoint();
   }
   for (const [name, t] of trainable.state()) t.data.set(state.best?.get(name) ?? t.data);

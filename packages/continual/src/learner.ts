@@ -49,7 +49,8 @@ export interface Learner {
   readonly name: string;
   /**
    * Learns the next task, or goes on with the one that a checkpoint was written in.
-   * @throws ConfigError (`TASK_LEARNED`) when the task has been learned already
+   * @throws ConfigError (`TASK_LEARNED`) when the task has been learned already; (`TASK_UNFINISHED`) after an abort or an
+   *   error within an epoch, until a checkpoint is loaded
    */
   learn(task: Task, run: RunContext): Promise<TaskRecord>;
   /**

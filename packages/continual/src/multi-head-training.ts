@@ -39,8 +39,8 @@ export class MultiHeadTraining {
       if (this.heads.tasks.includes(task.id)) {
         throw new ConfigError("TASK_LEARNED", `task ${task.id} ("${task.name}") has been learned already`);
       }
+      this.#fit = startFit(task, schedule, this.#fit);
       this.heads.addTask(task.id, task.classes.length);
-      this.#fit = startFit(task, schedule);
     }
     const { heads } = this;
     const trainable = supervised({

@@ -184,3 +184,14 @@ test("an operation that gives a gradient of another shape is found out", () => {
     );
   });
 });
+
+test("a tape is walked once: a second time would give a step without gradients", () => {
+  tidy(() => {
+    const w = tensor([2], [1], { backend: referenceBackend, requiresGrad: true });
+    const tape = new Tape();
+    const loss = sum(multiply(w, w, tape), tape);
+    tape.backward(loss);
+
+    expect(() => tape.backward(loss)).toThrow(expect.objectContaining({ code: "TAPE_USED" }));
+  });
+});

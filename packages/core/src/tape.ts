@@ -1,4 +1,4 @@
-import { ShapeError } from "./errors.ts";
+import { ConfigError, ShapeError } from "./errors.ts";
 import { elements, sameShape, Tensor, zeros } from "./tensor.ts";
 import type { Backend } from "./backend/backend.ts";
 
@@ -36,7 +36,10 @@ interface Entry {
   readonly backward: Backward;
 }
 
-/** What `backward` found for the leaves: by tensor, materialised when asked. Owns its tensors. */
+/**
+ * What `backward` found for the leaves: by tensor, materialised when asked. Owns its tensors; pending factors live as long as
+ * the `tidy` in which the step ran, so use it there.
+ */
 export class Gradients {
   readonly #ready: Map<Tensor, Tensor>;
   readonly #pending: Map<Tensor, PendingProduct>;
@@ -91,6 +94,7 @@ function materialised(leaf: Tensor, product: PendingProduct): Tensor {
 export class Tape {
   readonly #entries: Entry[] = [];
   readonly #tracked = new Set<Tensor>();
+  #isWalked = false;
 
   /** Whether gradients reach this tensor: a leaf with `requiresGrad`, or computed from one on this tape. */
   tracks(input: Tensor): boolean {
@@ -107,7 +111,7 @@ export class Tape {
   /**
    * Gradients of `loss` with respect to every leaf with `requiresGrad`, by the chain rule from the last entry to the first.
    * Where a tensor was used several times, the parts are added in that order, so the result has the same bits each time.
-   * @throws ShapeError when `loss` is not a single number
+   * @throws ShapeError when `loss` is not a single number; ConfigError (`TAPE_USED`) the second time
    */
   backward(loss: Tensor): Gradients {
     if (elements(loss.shape) !== 1) {
@@ -116,6 +120,9 @@ export class Tape {
         `backward needs a loss with one element, not shape [${loss.shape.join(", ")}]`,
       );
     }
+    if (this.#isWalked)
+      throw new ConfigError("TAPE_USED", "this tape has been walked already; record each step on a new one");
+    this.#isWalked = true;
     const backend: Backend = loss.backend;
     const gradients = new Map<Tensor, Tensor>();
     const pending = new Map<Tensor, PendingProduct>();
@@ -147,8 +154,9 @@ export class Tape {
       },
       addPending: (weight, product) => {
         if (!this.tracks(weight)) return;
-        // A second use of the weight, or a weight that is itself computed: the product is needed as a tensor.
-        if (!weight.requiresGrad || pending.has(weight) || gradients.has(weight)) {
+        // A second use of the weight, or a weight that is itself computed: the product is needed as a tensor. And a factor
+        // that is a parameter may be updated before the product would be formed.
+        if (!weight.requiresGrad || product.x.requiresGrad || pending.has(weight) || gradients.has(weight)) {
           sink.add(weight, materialised(weight, product));
         } else {
           pending.set(weight, product);

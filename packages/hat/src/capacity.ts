@@ -1,4 +1,13 @@
-import { channelSpaces, parameterSpecs, type Locks, type Network, type UnitMasks } from "@milliner/core";
+import {
+  channelSpaces,
+  ConfigError,
+  inputName,
+  parameterSpecs,
+  type ChannelSpace,
+  type Locks,
+  type Network,
+  type UnitMasks,
+} from "@milliner/core";
 import type { LayerCapacity } from "@milliner/continual";
 
 /** Shares per layer after a task: units that any task uses, that this task uses, and elements locked for later tasks. */
@@ -42,6 +51,21 @@ export function reuse(elementsOfI: Locks, elementsOfJ: Locks): number {
     }
   }
   return all === 0 ? 0 : both / all;
+}
+
+/**
+ * The layers of a body that get gates: all but the input.
+ * @throws ConfigError (`NO_UNITS`) when there is none
+ */
+export function gatedSpaces(body: Network): readonly ChannelSpace[] {
+  const spaces = channelSpaces(body).spaces.filter(({ name }) => name !== inputName);
+  if (spaces.length === 0) {
+    throw new ConfigError(
+      "NO_UNITS",
+      "HAT gates the units of linear and convolutional layers, and this body has none",
+    );
+  }
+  return spaces;
 }
 
 /** Names of the channel spaces all of whose units belong to a task: what comes next can only reuse them. */

@@ -7,8 +7,8 @@ import { gateGradient, type Compensation } from "./compensation.ts";
  *     a = sigmoid(s e)
  *
  * applied to the units of the layer by `forward(..., { gates })`. Under every rule but `official`, a gate left of the
- * window, s e < -50, is 0 by definition: the unit is asleep in that step, its weights and its embedding do not move. (What
- * the sigmoid would give there is below 2e-22.)
+ * window, s e < -50, is 0 by definition, and the unit's weights do not move in that step. (What the sigmoid would give there
+ * is below 2e-22.) Under `windowed` the unit is asleep: its embedding does not move either.
  *
  * Source: Serrà et al. 2018, section 2.2, (1).
  *

@@ -12,18 +12,23 @@ import type { Embeddings } from "./embeddings.ts";
  * @throws ConfigError (`CLOSED_LAYER`) when a layer keeps no unit: the network would be a constant
  */
 export function harden(embeddings: Embeddings): TaskMasks {
-  const masks = new Map<string, Bits>();
-  for (const [space, e] of embeddings) {
-    const bits = Bits.from(e.data.length, (i) => e.data[i]! > 0);
+  const masks = positiveUnits(embeddings);
+  for (const [space, bits] of masks) {
     if (bits.count() === 0) {
       throw new ConfigError(
         "CLOSED_LAYER",
         `the task closed all ${bits.length} units of "${space}"; train with a smaller c`,
       );
     }
-    masks.set(space, bits);
   }
   return masks;
+}
+
+/** The bits of (E) alone: a layer may have none, as before training by chance. */
+export function positiveUnits(embeddings: Embeddings): TaskMasks {
+  return new Map(
+    [...embeddings].map(([space, e]) => [space, Bits.from(e.data.length, (i) => e.data[i]! > 0)]),
+  );
 }
 
 /** Units whose gate at `sMax` is neither off nor on: 0.005 < a < 0.995. How many are left says whether training settled. */

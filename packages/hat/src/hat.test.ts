@@ -9,6 +9,7 @@ import {
   relu,
   conv2d,
   ConfigError,
+  zeros,
   type Backend,
   type Network,
 } from "@milliner/core";
@@ -52,6 +53,57 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
     }
   });
 
+  test("a task whose untrained gates close a layer has logits all the same", () => {
+    const narrow = network([4, 4, 1], flatten(), linear(1), relu());
+    const [task] = scenario.tasks;
+    for (let seed = 0; seed < 8; seed++) {
+      const learner = hat(narrow, backend, { seed });
+      const logits = learner.untrainedLogits(task!, zeros([2, 4, 4, 1], { backend }));
+
+      expect(logits.shape).toEqual([2, 2]);
+      expect(logits.data.every(Number.isFinite)).toBe(true);
+      learner.dispose();
+    }
+  });
+
+  test("after an abort within an epoch nothing is learned until a checkpoint is loaded", async () => {
+    const learner = hat(mlp, backend);
+    const controller = new AbortController();
+    let pauses = 0;
+    const stopped = testContext({
+      signal: controller.signal,
+      onPause: () => {
+        if (++pauses === 5) controller.abort(new Error("stop"));
+      },
+    });
+    await expect(learner.learn(scenario.tasks[0]!, stopped)).rejects.toThrow("stop");
+
+    for (const task of scenario.tasks) {
+      await expect(learner.learn(task, testContext())).rejects.toMatchObject({ code: "TASK_UNFINISHED" });
+    }
+    learner.dispose();
+  });
+
+  test("a layer called like another one's parameter learns", async () => {
+    const body = network(
+      [4, 4, 1],
+      flatten(),
+      linear(8, { name: "a" }),
+      relu(),
+      linear(8, { name: "a.weight" }),
+      relu(),
+    );
+    const learner = hat(body, backend, { c: 0, schedule: { ...schedule, epochs: 8 } });
+    try {
+      const result = await run(scenario, learner, { seed: 3, backend });
+
+      expect(result.acc).toBeGreaterThan(0.7);
+      expect(result.bitExactOldLogits).toBe(true);
+    } finally {
+      learner.dispose();
+    }
+  });
+
   test("a task that closes a layer is refused with what to do, and nothing is leaked", async () => {
     const before = memoryUse();
     const learner = hat(mlp, backend, { c: 1000, schedule: { ...schedule, epochs: 12 } });
@@ -76,4 +128,10 @@ test.each([
 
   expect(() => hat(mlp, backend!, options)).toThrow(ConfigError);
   expect(() => hat(mlp, backend!, options)).toThrow(new RegExp(name));
+});
+
+test("a body without units to gate is refused", () => {
+  const [backend] = availableBackends();
+
+  expect(() => hat(network([4], relu()), backend!)).toThrow(expect.objectContaining({ code: "NO_UNITS" }));
 });

@@ -1,14 +1,4 @@
-import {
-  channelSpaces,
-  ConfigError,
-  forward,
-  inputName,
-  Locks,
-  tidy,
-  UnitMasks,
-  type Network,
-  type Tensor,
-} from "@milliner/core";
+import { ConfigError, forward, Locks, tidy, UnitMasks, type Network, type Tensor } from "@milliner/core";
 import {
   fit,
   loadFit,
@@ -26,7 +16,7 @@ import {
   type Task,
   type TaskRecord,
 } from "@milliner/continual";
-import { fullSpaces } from "./capacity.ts";
+import { fullSpaces, gatedSpaces } from "./capacity.ts";
 import { usedUnits } from "./cumulative.ts";
 import {
   disposeEmbeddings,
@@ -68,7 +58,7 @@ export class Hat implements Learner {
   constructor(options: HatOptions) {
     this.#settings = hatSettings(options);
     this.#heads = new MultiHead(options);
-    this.masks = new UnitMasks(channelSpaces(options.body).spaces.filter(({ name }) => name !== inputName));
+    this.masks = new UnitMasks(gatedSpaces(options.body));
     this.#protectLearned();
   }
 
@@ -101,13 +91,13 @@ export class Hat implements Learner {
   }
 
   #begin(task: Task, run: RunContext): void {
+    this.#fit = startFit(task, this.#settings.schedule, this.#fit);
     this.#heads.addTask(task.id, task.classes.length);
     for (const space of fullSpaces(this.masks)) {
       const message = `"${space}" has no free unit left for task ${task.id}: it can only reuse`;
       run.events({ type: "warning", message });
     }
     this.#embeddings = initialEmbeddings(this.masks.spaces, task.id, this.#settings);
-    this.#fit = startFit(task, this.#settings.schedule);
   }
 
   #step(task: Task, batch: Batch, run: RunContext): number {

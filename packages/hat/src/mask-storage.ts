@@ -33,7 +33,15 @@ export function loadMasks(masks: UnitMasks, from: CheckpointReader): void {
           `the mask of task ${task} for "${name}" does not have ${units} bits`,
         );
       }
-      return [name, new Bits(units, Uint32Array.from(data))] as const;
+      const bits = new Bits(units, Uint32Array.from(data));
+      // Bits behind the last unit would count as units.
+      if (bits.count() === 0 || (units % 32 > 0 && bits.words.at(-1)! >>> (units % 32) !== 0)) {
+        throw new CheckpointError(
+          "BAD_MASK",
+          `the mask of task ${task} for "${name}" is not one of ${units} units`,
+        );
+      }
+      return [name, bits] as const;
     });
     masks.set(task, new Map(read));
   }

@@ -10,7 +10,7 @@ import {
 import { crossEntropy } from "@milliner/core/operations";
 import { gradientConditioning } from "./conditioning.ts";
 import { gate } from "./gate.ts";
-import type { Embeddings } from "./embeddings.ts";
+import { namedEmbeddings, type Embeddings } from "./embeddings.ts";
 import { regularisedLoss, sparsityRegulariser, type CumulativeGates } from "./regulariser.ts";
 
 /** What the published step reads and writes. */
@@ -88,7 +88,7 @@ export function officialStep(
   using gradients = tape.backward(loss);
 
   if (before.size > 0) gradientConditioning(body, parameters, gradients, before);
-  const everything = [...parameters, ...embeddings];
+  const everything = [...parameters, ...namedEmbeddings(embeddings)];
   clipGlobalNorm(everything, gradients, clipNorm);
   new Sgd({ lr }).step(everything, gradients);
   for (const e of embeddings.values())

@@ -46,3 +46,9 @@ test("the integrals are those of the closed forms at the listed points", () => {
 test("a first guess of c for 10 % active units in 2 x 2000 units and nine epochs is about 2.3", () => {
   expect(compressibilityFor(0.1, { lr: 0.05, batches: 9 * 938, freeUnits: 4000 })).toBeCloseTo(2.3, 1);
 });
+
+test.each([0, -1, 0.7, NaN])("an active share of %f is refused", (share) => {
+  expect(() => compressibilityFor(share, { lr: 0.05, batches: 1000, freeUnits: 100 })).toThrow(
+    /active share/,
+  );
+});

@@ -1,3 +1,5 @@
+import { ConfigError } from "@milliner/core";
+
 /**
  * What the regulariser alone does to an active unit in an epoch. Equation (G):
  *
@@ -57,8 +59,15 @@ function upperQuantile(p: number): number {
  * of `activeShare` by the end of the schedule. Cross-entropy holds on to what it needs, so more stays active.
  *
  * @param activeShare - share of the units wanted active, above 0 and at most 0.5
+ * @throws ConfigError when it is not
  */
 export function compressibilityFor(activeShare: number, schedule: PullSchedule): number {
+  if (!(activeShare > 0 && activeShare <= 0.5)) {
+    throw new ConfigError(
+      "BAD_VALUE",
+      `the active share must be above 0 and at most 0.5, not ${activeShare}`,
+    );
+  }
   return (
     (pullDistance(upperQuantile(activeShare)) * schedule.freeUnits) /
     (windowEdge * schedule.lr * schedule.batches)

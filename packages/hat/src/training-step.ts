@@ -4,7 +4,7 @@ import type { Batch } from "@milliner/continual";
 import { epochProgress, slope, type Annealing } from "./annealing.ts";
 import type { Compensation } from "./compensation.ts";
 import { softGates } from "./gates.ts";
-import type { Embeddings } from "./embeddings.ts";
+import { namedEmbeddings, type Embeddings } from "./embeddings.ts";
 import { regularisedLoss, sparsityRegulariser, type CumulativeGates } from "./regulariser.ts";
 
 /** What a training step reads and writes. */
@@ -54,7 +54,7 @@ export function trainingStep(model: TrainingModel, batch: Batch, options: Traini
   if (!Number.isFinite(loss.item())) return loss.item();
   using gradients = tape.backward(loss);
 
-  new Sgd({ lr: batch.lr }).step([...parameters, ...embeddings], gradients, locks);
+  new Sgd({ lr: batch.lr }).step([...parameters, ...namedEmbeddings(embeddings)], gradients, locks);
   for (const e of embeddings.values())
     e.backend.kernels.clamp(e.data, -embeddingClamp, embeddingClamp, e.data);
   return loss.item();

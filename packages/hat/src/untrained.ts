@@ -2,7 +2,7 @@ import { forward, tidy, type ChannelSpace, type Tensor } from "@milliner/core";
 import type { MultiHead, Task } from "@milliner/continual";
 import { disposeEmbeddings, initialEmbeddings } from "./embeddings.ts";
 import { hardGates } from "./gates.ts";
-import { harden } from "./hardening.ts";
+import { positiveUnits } from "./hardening.ts";
 import type { HatSettings } from "./options.ts";
 
 /**
@@ -21,7 +21,7 @@ export function untrainedLogits(
   try {
     return tidy(() =>
       forward(untrained.network, untrained.parameters, images, {
-        gates: hardGates(harden(embeddings), images.backend),
+        gates: hardGates(positiveUnits(embeddings), images.backend),
       }),
     );
   } finally {

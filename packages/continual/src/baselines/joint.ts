@@ -48,10 +48,10 @@ export class JointLearner implements Learner {
       if (this.#heads.tasks.includes(task.id)) {
         throw new ConfigError("TASK_LEARNED", `task ${task.id} ("${task.name}") has been learned already`);
       }
+      this.#fit = startFit(task, schedule, this.#fit);
       this.#heads.dispose();
       this.#heads = new MultiHead(this.#options);
       for (const { id, classes } of tasks) this.#heads.addTask(id, classes.length);
-      this.#fit = startFit(task, schedule);
     }
     const union = unionOf(tasks);
     const { parameters } = this.#heads;

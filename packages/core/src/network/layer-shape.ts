@@ -62,10 +62,12 @@ export function layerShape(layer: Layer, inputs: readonly Shape[], name: string)
       checkInputs(layer.inputs, first, name);
       checkWindow([...layer.kernel, ...layer.stride], name);
       const { kernel, stride, padding } = layer;
-      if (!padding.every((pixels) => Number.isSafeInteger(pixels) && pixels >= 0)) {
+      if (
+        !padding.every((pixels, i) => Number.isSafeInteger(pixels) && pixels >= 0 && pixels <= kernel[i]!)
+      ) {
         throw new ConfigError(
           "BAD_SIZE",
-          `the padding of "${name}" holds whole numbers from 0 up, not ${padding.join(", ")}`,
+          `the padding of "${name}" holds whole numbers from 0 to the kernel's size, not ${padding.join(", ")}`,
         );
       }
       return [

@@ -36,10 +36,11 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
   }
   const outHeight = Math.floor((height + 2 * padding[0] - kernelHeight) / stride[0]) + 1;
   const outWidth = Math.floor((width + 2 * padding[1] - kernelWidth) / stride[1]) + 1;
-  if (outHeight < 1 || outWidth < 1) {
+  if (!(outHeight >= 1 && outWidth >= 1 && padding[0] <= kernelHeight && padding[1] <= kernelWidth)) {
     throw new ShapeError(
       "SHAPE_MISMATCH",
-      `conv2d: a ${kernelHeight} x ${kernelWidth} kernel does not fit into ${height} x ${width} pixels`,
+      `conv2d: a ${kernelHeight} x ${kernelWidth} kernel does not fit into ${height} x ${width} pixels with padding ` +
+        `${padding.join(" x ")}; the padding is at most the kernel's size`,
     );
   }
   const { backend } = x;

@@ -31,6 +31,7 @@ export function maxPool2d(
   const positions = new Tensor(y.shape, { backend });
   const argmax = new Int32Array(positions.data.buffer, positions.data.byteOffset, positions.data.length);
   backend.kernels.maxPool2dForward(x.data, y.data, argmax, geometry);
+  if (tape?.tracks(x) !== true) positions.dispose();
   tape?.record("maxPool2d", [x], y, (dy, sink) => {
     const dx = new Tensor(x.shape, { backend });
     const at = new Int32Array(positions.data.buffer, positions.data.byteOffset, positions.data.length);

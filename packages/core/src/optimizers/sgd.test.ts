@@ -133,9 +133,60 @@ test("a product that overflows is found although it is pending, and finite facto
     };
 
     expect(() => checkFinite([["w", w]], pendingOf(2))).toThrow(/gradient of "w" is not finite/);
-    const fine = pendingOf(0.001);
+    const fine = pendingOf(1e-10);
     checkFinite([["w", w]], fine);
     expect(fine.pending(w)).toBeDefined();
+  });
+});
+
+test("a step that takes a free weight beyond float32 is refused, and one that would take a locked one is not made", () => {
+  tidy(() => {
+    const w = tensor([1, 1], [2, 1], { backend, requiresGrad: true });
+    const x = tensor([1], [1, 1], { backend });
+    const gradients = (): Gradients => {
+      const tape = new Tape();
+      return tape.backward(scale(sum(linear(x, w, {}, tape), tape), 2e37, tape));
+    };
+    const both = new Locks();
+    const bits = new LockBits(w.shape);
+    for (const row of [0, 1]) bits.lockRow(row, Bits.ones(1));
+    both.set("w", bits);
+
+    expect(() => new Sgd({ lr: 100 }).step([["w", w]], gradients())).toThrow(
+      expect.objectContaining({
+        code: "NON_FINITE_STEP",
+        message: expect.stringContaining('element 0 of "w"'),
+      }),
+    );
+    new Sgd({ lr: 100 }).step([["w", w]], gradients(), both);
+
+    expect([...w.data]).toEqual([1, 1]);
+  });
+});
+
+test("a product of two parameters is stepped from their old values, whatever their order", () => {
+  tidy(() => {
+    for (const order of [
+      ["x", "w"],
+      ["w", "x"],
+    ] as const) {
+      const leaves = {
+        x: tensor([1, 2], [1, 2], { backend, requiresGrad: true }),
+        w: tensor([3, 4], [1, 2], { backend, requiresGrad: true }),
+      };
+      const tape = new Tape();
+      const gradients = tape.backward(sum(linear(leaves.x, leaves.w, {}, tape), tape));
+
+      new Sgd({ lr: 0.5 }).step(
+        order.map((name) => [name, leaves[name]] as const),
+        gradients,
+      );
+
+      expect([[...leaves.x.data], [...leaves.w.data]]).toEqual([
+        [-0.5, 0],
+        [2.5, 3],
+      ]);
+    }
   });
 });
 

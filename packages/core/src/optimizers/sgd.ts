@@ -3,9 +3,10 @@ import type { Locks } from "../network/locks.ts";
 import type { Gradients } from "../tape.ts";
 import { elements, type Tensor } from "../tensor.ts";
 
-// A product of finite factors overflows float32 only if the product of their norms does (Cauchy-Schwarz), so two cheap
-// sums over the factors spare a look at the weight's gradient. The margin covers the rounding of the chain.
-const safeBound = 2 ** 127;
+// Half the distance from the largest float32 to the next number: a step below it takes no finite weight to infinity. A
+// product of finite factors is below it if the product of their norms is (Cauchy-Schwarz), so two cheap sums over the
+// factors spare a look at the weight and its gradient. The margin of 2 covers the rounding of the chain.
+const safeBound = 2 ** 102;
 
 /**
  * An upper bound of the Euclidean norm of a leaf's gradient, without computing it where it is pending: the norm of a product
@@ -27,16 +28,40 @@ export function gradientNorm(gradients: Gradients, leaf: Tensor): number {
 }
 
 /**
- * Refuses a step before anything is written.
- * @throws NumericError when the gradient of one of the parameters has a NaN or an infinity
+ * Refuses a step before anything is written: an infinity in a weight would outlive every lock, for an unlocked weight may lie
+ * between a unit that an old task uses and one that it does not, and 0 * Inf is NaN.
+ *
+ * @throws NumericError (`NON_FINITE_GRADIENT`, `NON_FINITE_STEP`) when a gradient, or `w - lr g` of an element that is not
+ *   locked, is NaN or infinite
  */
-export function checkFinite(parameters: Iterable<readonly [string, Tensor]>, gradients: Gradients): void {
+export function checkFinite(
+  parameters: Iterable<readonly [string, Tensor]>,
+  gradients: Gradients,
+  lr = 1,
+  locks?: Locks,
+): void {
   for (const [name, leaf] of parameters) {
-    if (!gradients.has(leaf) || gradientNormBound(gradients, leaf) < safeBound) continue;
-    if (!leaf.backend.kernels.allFinite(gradients.get(leaf)!.data)) {
+    if (!gradients.has(leaf)) continue;
+    const bound = gradientNormBound(gradients, leaf);
+    if (bound < safeBound && bound * lr < safeBound) continue;
+    const { data } = gradients.get(leaf)!;
+    if (!leaf.backend.kernels.allFinite(data)) {
       throw new NumericError(
         "NON_FINITE_GRADIENT",
         `the gradient of "${name}" is not finite; try a smaller learning rate`,
+      );
+    }
+    const bits = locks?.get(name);
+    const columns = bits?.columns ?? data.length;
+    const wrong = data.findIndex(
+      (g, i) =>
+        !Number.isFinite(Math.fround(leaf.data[i]! - lr * g)) &&
+        bits?.isLocked(Math.floor(i / columns), i % columns) !== true,
+    );
+    if (wrong >= 0) {
+      throw new NumericError(
+        "NON_FINITE_STEP",
+        `a step of ${lr} x ${data[wrong]} takes element ${wrong} of "${name}" beyond float32; try a smaller learning rate`,
       );
     }
   }
@@ -81,11 +106,11 @@ export class Sgd {
 
   /**
    * One step for the given parameters; those that the loss does not depend on stay as they are.
-   * @throws NumericError when a gradient is not finite; no parameter has been changed then
+   * @throws NumericError when a gradient or a stepped parameter is not finite; no parameter has been changed then
    */
   step(parameters: Iterable<readonly [string, Tensor]>, gradients: Gradients, locks?: Locks): void {
     const list = [...parameters];
-    checkFinite(list, gradients);
+    checkFinite(list, gradients, this.lr, locks);
     for (const [name, leaf] of list) {
       if (!gradients.has(leaf)) continue;
       const lockBits = locks?.get(name);

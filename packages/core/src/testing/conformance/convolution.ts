@@ -6,11 +6,10 @@ import { checkOutput, checkRefused } from "./check.ts";
 const random = new Numbers(0);
 
 function randomGeometry(): readonly number[] {
-  const [kernelHeight, kernelWidth, padY, padX] = [
-    1 + random.below(4),
-    1 + random.below(4),
-    random.below(3),
-    random.below(3),
+  const [kernelHeight, kernelWidth] = [1 + random.below(4), 1 + random.below(4)];
+  const [padY, padX] = [
+    random.below(Math.min(2, kernelHeight) + 1),
+    random.below(Math.min(2, kernelWidth) + 1),
   ];
   const [height, width] = [kernelHeight + random.below(6), kernelWidth + random.below(6)];
   const [strideY, strideX] = [1 + random.below(3), 1 + random.below(3)];
