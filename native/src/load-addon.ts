@@ -56,7 +56,10 @@ function open(path: string, remedy: string): LoadedAddon {
   try {
     addon = require(path) as Addon;
   } catch (error) {
-    return missing(`${path} does not load: ${messageOf(error)}; ${remedy}`);
+    const message = messageOf(error);
+    // The addon itself is sound: what it says is what to do.
+    if (message.includes("MILLINER_ISA")) return missing(message);
+    return missing(`${path} does not load: ${message}; ${remedy}`);
   }
   if (addon.abi !== addonAbi) {
     return missing(`${path} has version ${addon.abi} of the table of kernels, not ${addonAbi}; ${remedy}`);

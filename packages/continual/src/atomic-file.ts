@@ -28,6 +28,15 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
   } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "EEXIST" || error.code === "ENOTDIR")) {
+      throw new CheckpointError(
+        "WRITE_FAILED",
+        `${path} is a file or lies below one; choose another folder`,
+        {
+          cause: error,
+        },
+      );
+    }
     throw writeError(path, error);
   }
 }

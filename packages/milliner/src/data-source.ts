@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { ConfigError } from "@milliner/core";
 import {
   DataError,
@@ -41,9 +42,34 @@ export async function loadData({ data, dataset }: Settings, options: DataOptions
   return await published[dataset](options);
 }
 
+/** SHA-256 over shapes, images and labels of both sets: what a run was trained on, wherever it lies. */
+export function hashImages({ train, test }: Dataset): string {
+  const hash = createHash("sha256");
+  for (const { shape, images, labels } of [train, test]) {
+    hash
+      .update(JSON.stringify([shape, labels.length]))
+      .update(images)
+      .update(labels);
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * Holds a run to its images: with others the bits and the figures would be those of no run.
+ * @throws ConfigError (`OTHER_DATA`)
+ */
+export function checkImages(dataset: Dataset, notes: RunNotes): Dataset {
+  if (hashImages(dataset) === notes.imagesSha256) return dataset;
+  throw new ConfigError(
+    "OTHER_DATA",
+    `${dataset.name} does not hold the images that the run was trained on; give those with --data`,
+  );
+}
+
 /**
  * The images of an earlier run, to look at it again, from where it had them or from the folder `settings.data`.
- * @throws DataError (`FILE_MISSING`) when they were in memory only, and as `loadData` does
+ * @throws DataError (`FILE_MISSING`) when they were in memory only, and as `loadData` does; ConfigError (`OTHER_DATA`) when they
+ *   are others
  */
 export async function loadDataAgain(
   settings: Settings,
@@ -57,5 +83,7 @@ export async function loadDataAgain(
     );
   }
   const { data } = settings;
-  return data === null ? await loadData(settings, options) : await loadFolder(data, { name: notes.dataset });
+  const dataset =
+    data === null ? await loadData(settings, options) : await loadFolder(data, { name: notes.dataset });
+  return checkImages(dataset, notes);
 }

@@ -22,7 +22,7 @@ import {
   type OnnxRuntime,
   type VerificationBatch,
 } from "@milliner/onnx";
-import { loadDataAgain, type DataOptions } from "./data-source.ts";
+import { checkImages, loadDataAgain, type DataOptions } from "./data-source.ts";
 import type { DeviceOptions } from "./device.ts";
 import { openRun, type LearnedRun } from "./learned-run.ts";
 import { makeScenario } from "./model.ts";
@@ -136,7 +136,10 @@ async function runtimeFor(
 async function scenarioOf({ file }: LearnedRun, options: ExportRunOptions): Promise<Scenario> {
   const settings =
     options.data === undefined ? file.settings : { ...file.settings, data: resolve(options.data) };
-  const dataset = options.dataset ?? (await loadDataAgain(settings, file.notes, options));
+  const dataset =
+    options.dataset === undefined
+      ? await loadDataAgain(settings, file.notes, options)
+      : checkImages(options.dataset, file.notes);
   return makeScenario(settings, dataset, file.notes.normalisation);
 }
 

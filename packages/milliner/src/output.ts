@@ -10,13 +10,17 @@ export interface Output {
 
 /**
  * The process's own streams. Whoever reads them may go away (`milliner train ... | head`): nobody is left to be told then.
+ * Progress that cannot be written is dropped; a result that cannot be is a failure.
  */
 export function processOutput(): Output {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-    });
-  }
+  process.stderr.on("error", () => undefined);
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") return;
+    process.stderr.write(
+      `error: the result cannot be written to stdout (${error.code ?? error.message}); what was done is done\n`,
+    );
+    process.exit(1);
+  });
   return {
     result: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(text),

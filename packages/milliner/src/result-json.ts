@@ -10,7 +10,7 @@ function figuresOf(result: LearnerResult): object {
 }
 
 /** A run as one JSON object: what `train --json` prints. */
-export function trainedJson({ name, folder, settings, device, result }: Trained): object {
+export function trainedJson({ name, folder, settings, device, result, warnings }: Trained): object {
   return {
     experiment: name,
     learner: result.learner,
@@ -26,7 +26,7 @@ export function trainedJson({ name, folder, settings, device, result }: Trained)
     isa: device.isa,
     threads: device.threads,
     run: folder,
-    warnings: result.warnings,
+    warnings: [...warnings, ...result.warnings],
   };
 }
 

@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError, type DeviceName } from "@milliner/core";
 import { run, type RunEvent, type RunResult, type Scenario, type Verification } from "@milliner/continual";
 import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
 import type { Hat } from "@milliner/hat";
-import { loadData, loadDataAgain, type DataOptions } from "./data-source.ts";
+import { checkImages, hashImages, loadData, loadDataAgain, type DataOptions } from "./data-source.ts";
 import { openDevice, type Device } from "./device.ts";
 import { makeControl, makeHat, makeScenario } from "./model.ts";
 import { presetNamed } from "./presets/index.ts";
@@ -12,7 +11,7 @@ import { defaultRunFolder } from "./run-place.ts";
 import { assign } from "./settings/assignment.ts";
 import type { Experiment } from "./settings/experiment-file.ts";
 import { RunFileOnce } from "./settings/run-file-once.ts";
-import { readRunFile, runFilePath, type RunFile } from "./settings/run-file.ts";
+import { readRunFile, type RunFile } from "./settings/run-file.ts";
 import type { Settings } from "./settings/settings.ts";
 import { verifyInFreshProcess } from "./fresh-process.ts";
 import { versions } from "./versions.ts";
@@ -60,6 +59,8 @@ export interface Trained {
   readonly settings: Settings;
   readonly device: Device;
   readonly result: RunResult;
+  /** What was said before the run began, such as that the slow reference stands in. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -69,13 +70,16 @@ export interface Trained {
  *   is not finite; the signal's reason when it was aborted
  */
 export async function train(options: TrainOptions = {}): Promise<Trained> {
-  const warn = options.onWarning ?? ((message) => process.emitWarning(message));
+  const warnings: string[] = [];
+  const warn = (message: string): void => {
+    warnings.push(message);
+    (options.onWarning ?? ((text: string) => process.emitWarning(text)))(message);
+  };
   const asked = experimentOf(options);
   const folder = resolve(
     options.out ?? (await defaultRunFolder(asked.name, asked.settings.seed, options.resume ?? false)),
   );
-  const before =
-    options.resume === true && existsSync(runFilePath(folder)) ? await readRunFile(folder) : null;
+  const before = options.resume === true ? await readRunFile(folder) : null;
   const { name, settings } = before === null ? asked : continued(before, asked, options, folder);
   const device = openDevice(
     { device: options.device ?? before?.notes.device, threads: options.threads },
@@ -97,7 +101,7 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
     makeControl(control, settings, scenario, device.backend),
   );
   const notes = before?.notes ?? notesOf(settings, dataset, scenario, normalisation, device, options);
-  const file = new RunFileOnce({ name, settings, notes }, folder);
+  const file = new RunFileOnce({ name, settings, notes }, folder, before !== null);
   const canVerify = options.verify !== false && (notes.source !== "memory" || settings.data !== null);
   options.onStart?.({
     name,
@@ -124,7 +128,7 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
     });
     file.write();
     file.signal.throwIfAborted();
-    return { name, folder, settings, device, result };
+    return { name, folder, settings, device, result, warnings };
   } finally {
     for (const each of [learner, ...controls]) each.dispose();
   }
@@ -171,7 +175,9 @@ function continued(before: RunFile, asked: Experiment, options: TrainOptions, fo
 }
 
 async function imagesOf(settings: Settings, before: RunFile | null, options: TrainOptions): Promise<Dataset> {
-  if (options.dataset !== undefined) return options.dataset;
+  if (options.dataset !== undefined) {
+    return before === null ? options.dataset : checkImages(options.dataset, before.notes);
+  }
   return before === null
     ? await loadData(settings, options)
     : await loadDataAgain(settings, before.notes, options);
@@ -189,6 +195,7 @@ function notesOf(
     learner: "hat",
     source: options.dataset !== undefined ? "memory" : settings.data === null ? "published" : "folder",
     dataset: dataset.name,
+    imagesSha256: hashImages(dataset),
     inputShape: scenario.inputShape,
     normalisation,
     tasks: scenario.tasks.map(({ name, classes }) => ({ name, classes })),

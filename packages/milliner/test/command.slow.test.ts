@@ -60,7 +60,7 @@ describe("a run", { timeout: 60_000 }, () => {
     expect(trained["fwt"]).not.toBeUndefined();
     expect(trained["matrix"]).toHaveLength(3);
     expect(trained["acc"]).toBeGreaterThan(0.8);
-    expect(first.stderr).toContain("task 3 of 3");
+    expect(first.stderr).toContain("task 2 (3 of 3)");
   });
 
   test("run.yaml runs it again with the same bits, whatever the number of threads", async () => {
@@ -76,7 +76,7 @@ describe("a run", { timeout: 60_000 }, () => {
 
   test("export writes a smaller model per task, each verified on its whole test set", async () => {
     const { status, stdout, stderr } = await milliner(
-      ["export", run, "--verify", "require", "--json"],
+      ["export", run, "--task", "all", "--verify", "require", "--json"],
       folder,
     );
 
@@ -255,7 +255,7 @@ describe("bad input ends with 2 and one sentence", { timeout: 60_000 }, () => {
     const { status, stderr } = await milliner(trainArgs(join(file, "run")), folder);
 
     expect(status).toBe(2);
-    expect(stderr).toContain("cannot be written (ENOTDIR)");
+    expect(stderr).toContain("is a file or lies below one");
   });
 
   test("labels that are fewer than the images", async () => {
@@ -306,6 +306,68 @@ describe("other ends", { timeout: 60_000 }, () => {
 
     expect(status).toBe(1);
     expect(stderr).toMatch(/^error: .*task 0.*\n$/);
+  });
+
+  test("a second try after a run that came to nothing has its own settings in run.yaml", async () => {
+    const run = join(folder, "second try");
+    const short = { epochs: 1, tasks: 2, controls: "none" };
+    const failed = await milliner([...trainArgs(run, { lr: 1e30, controls: "none" }), "--quiet"], folder);
+
+    expect(failed.status).toBe(1);
+    const { status, stderr } = await milliner([...trainArgs(run, short), "--quiet"], folder);
+
+    expect(status, stderr).toBe(0);
+    expect(readFileSync(join(run, "run.yaml"), "utf8")).toMatch(/^lr: 0.2$/m);
+  });
+
+  test("other images than those of the run are refused, to go on with as to export", async () => {
+    const run = join(folder, "own images");
+    const other = join(folder, "other images");
+    const inverted = tinyDataset();
+    for (const { images } of [inverted.train, inverted.test])
+      images.forEach((byte, i) => (images[i] = 255 - byte));
+    await saveFolder(other, inverted);
+    await milliner([...trainArgs(run, { epochs: 1, tasks: 2, controls: "none" }), "--quiet"], folder);
+
+    const resumed = await milliner(
+      ["train", "split-mnist", "--data", other, "--out", run, "--resume"],
+      folder,
+    );
+    const exported = await milliner(["export", run, "--data", other], folder);
+
+    for (const { status, stderr } of [resumed, exported]) {
+      expect(status).toBe(2);
+      expect(stderr).toContain("does not hold the images that the run was trained on");
+    }
+  });
+
+  test("nothing to resume, and an instruction set that is not there, are refused", async () => {
+    const nothing = await milliner([...trainArgs(join(folder, "nowhere")), "--resume"], folder);
+    const nonsense = await milliner(trainArgs(join(folder, "nonsense")), folder, {
+      MILLINER_ISA: "nonsense",
+    });
+
+    expect([nothing.status, nonsense.status]).toEqual([2, 2]);
+    expect(nothing.stderr).toContain("is not the folder of a run");
+    expect(nonsense.stderr).toContain('MILLINER_ISA is "nonsense"');
+  });
+
+  test("the slow reference standing in is a warning in the JSON too", async () => {
+    const { status, stdout } = await milliner(
+      [
+        ...trainArgs(join(folder, "fallback"), { epochs: 1, tasks: 2, controls: "none" }),
+        "--quiet",
+        "--json",
+      ],
+      folder,
+      { MILLINER_NATIVE: join(folder, "no.node") },
+    );
+
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      device: "reference",
+      warnings: [expect.stringContaining("slow TypeScript reference")],
+    });
   });
 
   test("doctor says what computes and why, and ends with 0, also without kernels", async () => {

@@ -17,7 +17,7 @@ export function availableBackends(): readonly Backend[] {
  * reference, which is some hundred times slower, with a warning where they do not load.
  *
  * @param onWarning - hears one sentence when the reference stands in; default a process warning
- * @throws NativeError (`DEVICE_UNAVAILABLE`) when the named device is not there
+ * @throws NativeError (`DEVICE_UNAVAILABLE`) when the named device, or the instruction set in `MILLINER_ISA`, is not there
  */
 export function selectBackend(
   device?: DeviceName,
@@ -33,7 +33,8 @@ export function selectBackend(
     case undefined: {
       const cpu = cpuBackend();
       if (cpu.backend !== null) return cpu.backend;
-      if (device === "cpu")
+      // An instruction set that was named is one asked for, as a device is: other bits in its place would surprise.
+      if (device === "cpu" || (process.env["MILLINER_ISA"] ?? "") !== "")
         throw new NativeError("DEVICE_UNAVAILABLE", `the cpu kernels are not here: ${cpu.reason}`);
       onWarning(`computing on the slow TypeScript reference, because ${cpu.reason}`);
       return referenceBackend;

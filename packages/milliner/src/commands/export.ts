@@ -7,7 +7,7 @@ import { untilInterrupted } from "./interruption.ts";
 import { deviceOption, threadsOption, type ComputeFlags } from "./options.ts";
 
 interface ExportFlags extends ComputeFlags {
-  readonly task?: readonly number[];
+  readonly task?: readonly number[] | "all";
   readonly out?: string;
   readonly data?: string;
   readonly verify: "auto" | "require" | "off";
@@ -40,7 +40,7 @@ export function addExport(program: Command, output: Output): void {
       const exported = await untilInterrupted((signal) =>
         exportRun(run, {
           ...rest,
-          ...(task === undefined ? {} : { tasks: task }),
+          ...(task === undefined || task === "all" ? {} : { tasks: task }),
           signal,
           onTask: ({ file }) => note(`${file}\n`),
           onWarning: (message) => output.note(`warning: ${message}\n`),
@@ -57,8 +57,8 @@ export function addExport(program: Command, output: Output): void {
     });
 }
 
-function taskOf(text: string): readonly number[] | undefined {
-  if (text === "all") return undefined;
+function taskOf(text: string): readonly number[] | "all" {
+  if (text === "all") return text;
   if (/^\d{1,9}$/.test(text)) return [Number(text)];
   throw new InvalidArgumentError("It is a task's number, from 0 up, or all.");
 }

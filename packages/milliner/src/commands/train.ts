@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { ConfigError } from "@milliner/core";
 import { Option, type Command } from "commander";
@@ -11,6 +12,7 @@ import { resultTable, seedsTable } from "../result-table.ts";
 import { runsFolder } from "../run-place.ts";
 import { assign, parseAssignment } from "../settings/assignment.ts";
 import { readExperimentFile, type Experiment } from "../settings/experiment-file.ts";
+import { runFilePath } from "../settings/run-file.ts";
 import type { Settings } from "../settings/settings.ts";
 import { train, type Trained } from "../train.ts";
 import { untilInterrupted } from "./interruption.ts";
@@ -104,6 +106,8 @@ async function trainOne(
   try {
     return await train({
       ...rest,
+      // Of several seeds, those that had not begun begin now.
+      resume: flags.resume === true && (seeds === undefined || existsSync(runFilePath(place!))),
       experiment,
       settings: { ...changes, ...(seed === undefined ? {} : { seed }) },
       ...(place === undefined ? {} : { out: place }),

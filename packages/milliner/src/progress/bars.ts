@@ -44,7 +44,7 @@ export function barProgress(output: Output, clock: () => number): Progress {
       if (event.type === "progress") {
         const fraction = left.note(event.task, event.epoch, event.epochs, event.fraction);
         const seconds = left.seconds();
-        const rest = `task ${event.task + 1}/${tasks} epoch ${event.epoch + 1}/${event.epochs}`;
+        const rest = `task ${event.task} (${event.task + 1}/${tasks}) epoch ${event.epoch + 1}/${event.epochs}`;
         draw(event.learner, fraction, seconds === null ? rest : `${rest}, ${duration(seconds)} left`);
         return;
       }

@@ -5,7 +5,7 @@ import type { Progress } from "./progress.ts";
 
 /** What an event says in words, or null for those that only a bar can show. */
 export function eventLine(event: RunEvent, tasks: number): string | null {
-  const where = (task: number): string => `${event.learner}: task ${task + 1} of ${tasks}`;
+  const where = (task: number): string => `${event.learner}: task ${task} (${task + 1} of ${tasks})`;
   switch (event.type) {
     case "run-started":
       return `${event.learner} begins with ${event.scenario}: ${event.tasks} tasks`;

@@ -59,9 +59,9 @@ describe("progress", () => {
       [
         "runs/x: hat, sgd on cpu (avx2, 4 threads)",
         "hat begins with split-tiny: 2 tasks",
-        "hat: task 1 of 2, epoch 1 of 1: loss 0.5000, validation 90.00 %",
+        "hat: task 0 (1 of 2), epoch 1 of 1: loss 0.5000, validation 90.00 %",
         "warning: hat: no free unit left",
-        "hat: task 1 of 2: accuracy 87.50 %",
+        "hat: task 0 (1 of 2): accuracy 87.50 %",
         "hat ends with a mean accuracy of 87.50 %",
         "warning: slow\n",
       ].join("\n"),
@@ -71,7 +71,7 @@ describe("progress", () => {
   test("is a bar that is drawn over itself on a terminal, no wider than it", () => {
     const text = shown(true, false);
 
-    expect(text).toContain("\rhat [######..................]  25 % task 1/2 epoch 1/1");
+    expect(text).toContain("\rhat [######..................]  25 % task 0 (1/2) epoch 1/1");
     expect(text).toContain("\r\u001b[Kwarning: hat: no free unit left\n");
     for (const line of text.split(/[\r\n]/)) expect(line.replace("\u001b[K", "").length).toBeLessThan(60);
   });

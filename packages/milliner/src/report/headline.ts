@@ -68,7 +68,7 @@ export function figuresRow(run: RunHistory): Html {
       percent(figures.acc),
       best === undefined
         ? "no control to compare with"
-        : `${points(figures.acc - best.figures!.acc)} points ${figures.acc < best.figures!.acc ? "below" : "above"} ${best.learner}`,
+        : `${points(Math.abs(figures.acc - best.figures!.acc))} points ${figures.acc < best.figures!.acc ? "below" : "above"} ${best.learner}`,
     ),
     figure("Backward transfer", points(figures.bwt), "points; 0 is nothing lost"),
     figure(

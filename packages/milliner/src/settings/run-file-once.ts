@@ -1,4 +1,4 @@
-import { existsSync, renameSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { CheckpointError } from "@milliner/core";
 import { runFilePath, runFileText, type RunFile } from "./run-file.ts";
 
@@ -10,11 +10,13 @@ export class RunFileOnce {
   readonly #controller = new AbortController();
   readonly #file: RunFile;
   readonly #path: string;
-  #isDone = false;
+  #isDone: boolean;
 
-  constructor(file: RunFile, folder: string) {
+  /** @param isResumed - whether the folder has its `run.yaml`; else what lies there is of a run that came to nothing */
+  constructor(file: RunFile, folder: string, isResumed: boolean) {
     this.#file = file;
     this.#path = runFilePath(folder);
+    this.#isDone = isResumed;
   }
 
   get signal(): AbortSignal {
@@ -25,7 +27,6 @@ export class RunFileOnce {
     if (this.#isDone) return;
     this.#isDone = true;
     try {
-      if (existsSync(this.#path)) return;
       writeFileSync(`${this.#path}.part`, runFileText(this.#file));
       renameSync(`${this.#path}.part`, this.#path);
     } catch (cause) {

@@ -19,6 +19,8 @@ export interface RunNotes {
   /** Kind and name of the data set; its folder is the setting `data`. */
   readonly source: DataSource;
   readonly dataset: string;
+  /** Of all images and labels, see `hashImages`. */
+  readonly imagesSha256: string;
   /** Height, width and channels of an image, and what its pixels (0..1) had subtracted and were divided by. */
   readonly inputShape: readonly [number, number, number];
   readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] };
@@ -100,6 +102,7 @@ export async function readRunFile(run: string): Promise<RunFile> {
       learner: notes.string("learner"),
       source: oneOf(notes, "source", ["published", "folder", "memory"], path),
       dataset: notes.string("dataset"),
+      imagesSha256: notes.string("imagesSha256"),
       inputShape: [height, width, channels],
       normalisation: { mean: numbers(normalisation, "mean"), std: numbers(normalisation, "std") },
       tasks: notes.list("tasks", (entry) => {
