@@ -55,14 +55,14 @@ function machine({ cpu, cores, isa }) {
 function accuracyRows({ rows }) {
   const learners = [...new Set(rows.flatMap((row) => Object.keys(row.learners)))];
   const percent = (value) => (100 * value).toFixed(2);
-  const cell = (figures) =>
-    figures === undefined ? "" : `${percent(figures.mean)} ± ${percent(figures.std)}`;
+  const cell = (figures, seeds) =>
+    figures === undefined ? "" : `${percent(figures.mean)}${seeds > 1 ? ` ± ${percent(figures.std)}` : ""}`;
   return [
     ["tasks", "seeds", ...learners],
     ...rows.map((row) => [
       row.case,
       String(row.seeds),
-      ...learners.map((learner) => cell(row.learners[learner])),
+      ...learners.map((learner) => cell(row.learners[learner], row.seeds)),
     ]),
   ];
 }

@@ -311,9 +311,9 @@ describe("other ends", { timeout: 60_000 }, () => {
   test("a second try after a run that came to nothing has its own settings in run.yaml", async () => {
     const run = join(folder, "second try");
     const short = { epochs: 1, tasks: 2, controls: "none" };
-    const failed = await milliner([...trainArgs(run, { lr: 1e30, controls: "none" }), "--quiet"], folder);
+    mkdirSync(run);
+    writeFileSync(join(run, "run.yaml"), "lr: 1e+30\n"); // killed before its first checkpoint
 
-    expect(failed.status).toBe(1);
     const { status, stderr } = await milliner([...trainArgs(run, short), "--quiet"], folder);
 
     expect(status, stderr).toBe(0);
