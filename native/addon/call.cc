@@ -154,6 +154,19 @@ std::uint32_t* Call::optional_words(std::size_t i, const char* name, Index size)
   return is_given(i) ? words(i, name, size) : nullptr;
 }
 
+const std::uint32_t* Call::ascending(std::size_t i, const char* name, Index size, Index end) {
+  const std::uint32_t* list = words(i, name, size);
+  for (Index at = 0; ok_ && at < size; at++) {
+    if (static_cast<Index>(list[at]) >= end)
+      refuse("%s[%lld] is %u, and must be below %lld", name, static_cast<long long>(at), list[at],
+             static_cast<long long>(end));
+    else if (at > 0 && list[at] <= list[at - 1])
+      refuse("%s[%lld] is %u behind %u: it must ascend", name, static_cast<long long>(at), list[at],
+             list[at - 1]);
+  }
+  return list;
+}
+
 double Call::keep(std::size_t i) {
   const double value = number(i, "keep");
   if (ok_ && !(value > 0 && value <= 1)) {

@@ -44,6 +44,8 @@ public:
   // The same, or null where the argument is not given.
   float* optional_floats(std::size_t i, const char* name, Index size);
   std::uint32_t* optional_words(std::size_t i, const char* name, Index size);
+  // Indices that ascend, each below `end`. Listed twice, an element would be written by two threads.
+  const std::uint32_t* ascending(std::size_t i, const char* name, Index size, Index end);
   // The probability of keeping an element: above 0, at most 1.
   double keep(std::size_t i);
   Random random(std::size_t i);
@@ -71,7 +73,7 @@ public:
   }
 
 private:
-  static constexpr std::size_t kMostArguments = 12;
+  static constexpr std::size_t kMostArguments = 13;
   void* typed_array(std::size_t i, const char* name, napi_typedarray_type type, const char* type_name,
                     Index size, Index* found);
   void report(Status status);

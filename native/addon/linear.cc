@@ -4,7 +4,7 @@
 namespace milliner {
 
 napi_value addon_linear_forward(napi_env env, napi_callback_info info) {
-  Call call(env, info, "linearForward", 12);
+  Call call(env, info, "linearForward", 13);
   const Index n = call.count(6, "n"), k = call.count(7, "k"), m = call.count(8, "m");
   LinearForward args{};
   args.x = call.floats(0, "x", call.product(n, k));
@@ -22,6 +22,8 @@ napi_value addon_linear_forward(napi_env env, napi_callback_info info) {
     if (!args.relu)
       call.refuse("dropout needs relu, whose zeros mark the dropped units for the backward");
   }
+  if (call.is_given(12))
+    args.numbers = call.ascending(12, "numbers", m, Index{1} << 32);
   if (args.h && !args.gate)
     call.refuse("h is the value before the gate, and needs one; without gate it is y");
   return call.run(call.environment().table->linear_forward, args);

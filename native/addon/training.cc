@@ -40,11 +40,13 @@ napi_value addon_sgd(napi_env env, napi_callback_info info) {
 }
 
 napi_value addon_dropout(napi_env env, napi_callback_info info) {
-  Call call(env, info, "dropout", 6);
+  Call call(env, info, "dropout", 7);
   const Index rows = call.count(2, "rows"), units = call.count(3, "units");
   const Index size = call.product(rows, units);
-  const Dropout args = {
+  Dropout args = {
       call.floats(0, "x", size), call.floats(1, "y", size), rows, units, call.keep(4), call.random(5)};
+  if (call.is_given(6))
+    args.numbers = call.ascending(6, "numbers", units, Index{1} << 32);
   return call.run(call.environment().table->dropout, args);
 }
 

@@ -10,11 +10,15 @@ constexpr Index kWords = 16 * kLanes; // words made at a time: a multiple of 4 *
 
 // Calls body(offset in the row, words, count) for pieces of a row.
 template <class Body>
-MILLINER_INLINE void for_words(const Random& random, Index row, Index units, const Body& body) {
+MILLINER_INLINE void for_words(const Random& random, const std::uint32_t* numbers, Index row, Index units,
+                               const Body& body) {
   std::uint32_t words[kWords];
   for (Index unit = 0; unit < units; unit += kWords) {
     const Index count = smaller(kWords, units - unit);
-    philox_row(random, static_cast<std::uint32_t>(row), unit, count, words);
+    if (numbers)
+      philox_listed(random, static_cast<std::uint32_t>(row), numbers + unit, count, words);
+    else
+      philox_row(random, static_cast<std::uint32_t>(row), unit, count, words);
     body(unit, words, count);
   }
 }
@@ -32,12 +36,14 @@ Work dropout_work(const Dropout& args) noexcept {
 void dropout_run(const Dropout& args, Range items, float*) noexcept {
   const Keep keep = keep_of(args.keep);
   for (Index row = items.begin; row < items.end; row++)
-    for_words(args.random, row, args.units, [&](Index unit, const std::uint32_t* words, Index count) {
-      const Index at = row * args.units + unit;
-      for_vectors(0, count, [&](Index i, Index lanes) {
-        store_first(args.y + at + i, drop(keep, load(words + i), load_first(args.x + at + i, lanes)), lanes);
-      });
-    });
+    for_words(args.random, args.numbers, row, args.units,
+              [&](Index unit, const std::uint32_t* words, Index count) {
+                const Index at = row * args.units + unit;
+                for_vectors(0, count, [&](Index i, Index lanes) {
+                  store_first(args.y + at + i,
+                              drop(keep, load(words + i), load_first(args.x + at + i, lanes)), lanes);
+                });
+              });
 }
 
 Work random_bits_work(const RandomBits& args) noexcept {
@@ -46,11 +52,12 @@ Work random_bits_work(const RandomBits& args) noexcept {
 
 void random_bits_run(const RandomBits& args, Range items, float*) noexcept {
   for (Index row = items.begin; row < items.end; row++)
-    for_words(args.random, row, args.units, [&](Index unit, const std::uint32_t* words, Index count) {
-      std::uint32_t* out = args.out + row * args.units + unit;
-      for (Index i = 0; i < count; i++)
-        out[i] = words[i];
-    });
+    for_words(args.random, nullptr, row, args.units,
+              [&](Index unit, const std::uint32_t* words, Index count) {
+                std::uint32_t* out = args.out + row * args.units + unit;
+                for (Index i = 0; i < count; i++)
+                  out[i] = words[i];
+              });
 }
 
 } // namespace milliner::MILLINER_SET

@@ -46,3 +46,29 @@ CASE("dropout keeps and scales what the reference keeps, and selects zero elsewh
       CHECK(y.intact());
     }
 }
+
+CASE("dropout counts a unit by its number in the full layer") {
+  Numbers numbers(13);
+  for (const double share : {1.0, 0.5, 0.02})
+    for (const Index whole : {1, 40, 700}) {
+      std::vector<std::uint32_t> listed;
+      for (Index unit = 0; unit < whole; unit++)
+        if (numbers.chance(share))
+          listed.push_back(static_cast<std::uint32_t>(unit));
+      const auto units = static_cast<Index>(listed.size());
+      const Index rows = 3;
+      const Random random = {numbers.word(), 1, 2, 3};
+      const Floats x(rows * whole, numbers);
+      Floats all(rows * whole), some(rows * units), y(rows * units, 3);
+      for (Index i = 0; i < rows * units; i++)
+        some[i] = x[i / units * whole + listed[static_cast<std::size_t>(i % units)]];
+
+      RUN(dropout, (Dropout{x.data(), all.data(), rows, whole, 0.5, random}), 1);
+      RUN(dropout, (Dropout{some.data(), y.data(), rows, units, 0.5, random, listed.data()}), 2);
+
+      for (Index i = 0; i < rows * units; i++)
+        CHECK(
+            test::same_bits(&y[i], &all[i / units * whole + listed[static_cast<std::size_t>(i % units)]], 1));
+      CHECK(y.intact());
+    }
+}

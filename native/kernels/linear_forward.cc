@@ -32,7 +32,9 @@ struct Epilogue {
   // Finishes units [unit, unit + count) of `row`, whose chains lie in y. count <= kForwardGroup.
   MILLINER_INLINE void finish(Index row, Index unit, Index count) const {
     std::uint32_t words[philox_words(kForwardGroup)];
-    if (args.drop)
+    if (args.drop && args.numbers)
+      philox_listed(args.random, static_cast<std::uint32_t>(row), args.numbers + unit, count, words);
+    else if (args.drop)
       philox_row(args.random, static_cast<std::uint32_t>(row), unit, count, words);
     float* y = args.y + row * args.m + unit;
     float* h = args.h ? args.h + row * args.m + unit : nullptr;

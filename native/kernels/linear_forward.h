@@ -2,9 +2,9 @@
 //
 //   v = (sum over k of x[row][k] * w[unit][k]) + bias[unit]
 //   v = v > 0 ? v : +0                                        if relu
-//   v = kept(row, unit) ? v * float32(1 / keep) : +0          if drop (dropout.h)
-//   h = v                                                     if h
-//   y = gate[unit] == 0 ? +0 : v * gate[unit]                 if gate, else y = v
+//   v = kept(row, unit) ? v * float32(1 / keep) : +0          if drop (dropout.h); `unit` is numbers[unit] if
+//   numbers h = v                                                     if h y = gate[unit] == 0 ? +0 : v *
+//   gate[unit]                 if gate, else y = v
 //
 // A gate of 0 selects and does not multiply: 0 * inf is NaN.
 //
@@ -33,6 +33,7 @@ struct LinearForward {
   bool drop;
   double keep;
   Random random;
+  const std::uint32_t* numbers; // of the units in the full layer, [m] ascending: counts dropout; or null
 };
 
 } // namespace milliner

@@ -91,7 +91,7 @@ CASE("linear_forward gives the same bits on every set, for any split and across 
   }
 }
 
-CASE("a gathered product of the active units has the bits of the masked one") {
+CASE("a gathered layer of the active units has the bits of the masked one, dropout and gates included") {
   Numbers numbers(8);
   const Index n = 19, k = 300, m = 77;
   Problem masked(n, k, m, 9);
@@ -107,6 +107,15 @@ CASE("a gathered product of the active units has the bits of the masked one") {
       outputs.push_back(j);
   const auto compact_k = static_cast<Index>(inputs.size()), compact_m = static_cast<Index>(outputs.size());
   Problem compact(n, compact_k, compact_m, 10);
+  std::vector<std::uint32_t> unit_numbers(outputs.begin(), outputs.end());
+  masked.with_everything();
+  compact.with_everything();
+  compact.args.random = masked.args.random;
+  compact.args.numbers = unit_numbers.data();
+  for (Index i = 0; i < compact_m; i++) {
+    compact.bias[i] = masked.bias[outputs[static_cast<std::size_t>(i)]];
+    compact.gate[i] = masked.gate[outputs[static_cast<std::size_t>(i)]];
+  }
   for (Index j = 0; j < compact_k; j++) {
     for (Index i = 0; i < n; i++)
       compact.x[i * compact_k + j] = masked.x[i * k + inputs[static_cast<std::size_t>(j)]];

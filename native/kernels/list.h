@@ -10,6 +10,7 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
+#include "kernels/gather.h"
 #include "kernels/hat_gate.h"
 #include "kernels/linear_forward.h"
 #include "kernels/linear_input_gradient.h"
@@ -30,6 +31,9 @@
   X(conv2d_weight_gradient, Conv2dWeightGradient, "conv2dWeightGradient")                                    \
   X(max_pool2d_forward, MaxPool2dForward, "maxPool2dForward")                                                \
   X(max_pool2d_backward, MaxPool2dBackward, "maxPool2dBackward")                                             \
+  X(gather_matrix, GatherMatrix, "gatherMatrix")                                                             \
+  X(scatter_matrix, ScatterMatrix, "scatterMatrix")                                                          \
+  X(gather_bits, GatherBits, "gatherBits")                                                                   \
   X(gate_forward, GateForward, "gateForward")                                                                \
   X(gate_backward, GateBackward, "gateBackward")                                                             \
   X(cross_entropy, CrossEntropy, "crossEntropy")                                                             \

@@ -62,6 +62,20 @@ inline void philox_row(const Random& random, std::uint32_t row, Index first, Ind
 // Words that philox_row may write for `count` units.
 constexpr Index philox_words(Index count) { return round_up(count, 4 * kLanes); }
 
+// The same for units of any numbers, ascending: words[i] = word of unit numbers[i] in `row`, i < count.
+// Blocks are made for kLanes * 8 units at a time, and only where one of them is listed.
+inline void philox_listed(const Random& random, std::uint32_t row, const std::uint32_t* numbers, Index count,
+                          std::uint32_t* words) {
+  constexpr Index kPiece = 8 * kLanes;
+  std::uint32_t piece[kPiece];
+  for (Index i = 0; i < count;) {
+    const auto first = static_cast<Index>(numbers[i]) & ~Index{3}; // blocks begin at multiples of 4
+    philox_row(random, row, first, kPiece, piece);
+    for (; i < count && static_cast<Index>(numbers[i]) < first + kPiece; i++)
+      words[i] = piece[static_cast<Index>(numbers[i]) - first];
+  }
+}
+
 // The keep decision of dropout, made once per call.
 struct Keep {
   U below; // a unit is kept where its word is less than this ...

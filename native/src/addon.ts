@@ -29,6 +29,7 @@ export interface Addon {
    * x [n, k], w [m, k], bias [m], gate [m], h and y [n, m]. Without `gate`, y is v. `h` is written when given; it needs `gate`.
    * Dropout: element (row, unit) is kept where word `unit & 3` of Philox block `(unit >> 2, row, step, stream)` is below
    * `floor(keep * 2^32)`, and is multiplied by float32(1 / keep). `random` = [seedLow, seedHigh, stream, step]; needs `relu`.
+   * `numbers` [m], ascending: the number of each unit in the full layer, by which dropout counts it; 0, 1, 2, ... without.
    */
   linearForward(
     x: Float32Array,
@@ -43,6 +44,7 @@ export interface Addon {
     relu: boolean,
     keep: number,
     random: Uint32Array | null,
+    numbers?: Uint32Array | null,
   ): void;
   /** `dx = dy w`, chain over outputs ascending. dy [n, m], w [m, k], dx [n, k]. */
   linearInputGradient(
@@ -145,6 +147,43 @@ export interface Addon {
     rule: number,
   ): void;
 
+  // --- parts of matrices --------------------------------------------------------------------------------------------
+
+  /**
+   * `to[i][j] = from[rows[i]][columns[j]]`. from [wholeRows, wholeColumns], to [rows.length, columns.length]. Both lists
+   * ascend; an index outside the matrix, or out of order, is refused.
+   */
+  gatherMatrix(
+    from: Float32Array,
+    to: Float32Array,
+    rows: Uint32Array,
+    columns: Uint32Array,
+    wholeRows: number,
+    wholeColumns: number,
+  ): void;
+  /**
+   * `to[rows[i]][columns[j]] = from[i][j]`, the inverse; nothing else of `to` is written, nor what is locked. `locks` are
+   * bits of the gathered matrix, as in `linearWeightUpdate`.
+   */
+  scatterMatrix(
+    from: Float32Array,
+    locks: Uint32Array | null,
+    to: Float32Array,
+    rows: Uint32Array,
+    columns: Uint32Array,
+    wholeRows: number,
+    wholeColumns: number,
+  ): void;
+  /** `gatherMatrix` of bits that lie as locks do: rows begin at a word, and bits behind the last column are 0. */
+  gatherBits(
+    from: Uint32Array,
+    to: Uint32Array,
+    rows: Uint32Array,
+    columns: Uint32Array,
+    wholeRows: number,
+    wholeColumns: number,
+  ): void;
+
   // --- loss, optimizer ----------------------------------------------------------------------------------------------
 
   /**
@@ -183,7 +222,7 @@ export interface Addon {
   relu(x: Float32Array, y: Float32Array): void;
   /** `dx = y > 0 ? dy : +0`. */
   reluBackward(dy: Float32Array, y: Float32Array, dx: Float32Array): void;
-  /** Dropout of x [rows, units] as in `linearForward`; its own backward with dy for x. */
+  /** Dropout of x [rows, units] as in `linearForward`, `numbers` [units] too; its own backward with dy for x. */
   dropout(
     x: Float32Array,
     y: Float32Array,
@@ -191,6 +230,7 @@ export interface Addon {
     units: number,
     keep: number,
     random: Uint32Array,
+    numbers?: Uint32Array | null,
   ): void;
   /** Raw Philox words: out[row * units + unit] = word `unit & 3` of block `(unit >> 2, row, step, stream)`. */
   randomBits(out: Uint32Array, rows: number, units: number, random: Uint32Array): void;
@@ -205,4 +245,4 @@ export interface Addon {
 }
 
 /** Version of the table above; raised with every change of a signature. */
-export const addonAbi = 1;
+export const addonAbi = 2;

@@ -3,6 +3,7 @@ import { activationKernels } from "./reference/activation.ts";
 import { convolutionKernels } from "./reference/convolution.ts";
 import { dropoutKernels } from "./reference/dropout.ts";
 import { elementwiseKernels } from "./reference/elementwise.ts";
+import { gatherKernels } from "./reference/gather.ts";
 import { gateKernels } from "./reference/gate.ts";
 import { lossKernels } from "./reference/loss.ts";
 import { poolingKernels } from "./reference/pooling.ts";
@@ -24,6 +25,7 @@ export const referenceBackend: Backend = {
     ...activationKernels,
     ...convolutionKernels,
     ...poolingKernels,
+    ...gatherKernels,
     ...gateKernels,
     ...lossKernels,
     ...sgdKernels,

@@ -4,6 +4,7 @@ import type { ConformanceCase } from "./conformance/case.ts";
 import { convolutionClaims } from "./conformance/convolution.ts";
 import { dropoutClaims } from "./conformance/dropout.ts";
 import { elementwiseClaims } from "./conformance/elementwise.ts";
+import { gatherClaims } from "./conformance/gather.ts";
 import { gateClaims } from "./conformance/gate.ts";
 import { lossClaims } from "./conformance/loss.ts";
 import { poolingClaims } from "./conformance/pooling.ts";
@@ -24,6 +25,7 @@ export function conformanceCases(backend: Backend): readonly ConformanceCase[] {
     activationClaims,
     convolutionClaims,
     poolingClaims,
+    gatherClaims,
     gateClaims,
     lossClaims,
     elementwiseClaims,

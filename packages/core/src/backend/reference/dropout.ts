@@ -1,6 +1,7 @@
 import { philoxBlock } from "../../philox.ts";
 import type { Kernels } from "../backend.ts";
 import { checkKeep, checkSize } from "./argument.ts";
+import { checkAscending } from "./gather.ts";
 
 const block = new Uint32Array(4);
 
@@ -17,15 +18,17 @@ export function dropped(v: number, row: number, unit: number, keep: number, rand
 }
 
 export const dropoutKernels: Pick<Kernels, "dropout" | "randomBits"> = {
-  dropout(x, y, rows, units, keep, random) {
+  dropout(x, y, rows, units, keep, random, numbers) {
     checkSize("dropout", "x", x, rows * units);
     checkSize("dropout", "y", y, rows * units);
     checkSize("dropout", "random", random, 4);
+    checkSize("dropout", "numbers", numbers ?? null, units);
+    checkAscending("dropout", "numbers", numbers, 2 ** 32);
     checkKeep("dropout", keep);
     for (let row = 0; row < rows; row++) {
       for (let unit = 0; unit < units; unit++) {
         const at = row * units + unit;
-        y[at] = dropped(x[at]!, row, unit, keep, random);
+        y[at] = dropped(x[at]!, row, numbers?.[unit] ?? unit, keep, random);
       }
     }
   },

@@ -2,6 +2,7 @@ import type { Kernels } from "../backend.ts";
 import { gated } from "./activation.ts";
 import { checkKeep, checkSize, refuse } from "./argument.ts";
 import { dropped } from "./dropout.ts";
+import { checkAscending } from "./gather.ts";
 import { isLockedBit, lockWords } from "./sgd.ts";
 
 // The sum of `count` products in double, ascending, rounded to float32 at its end; a and b are walked in steps of their own.
@@ -24,7 +25,7 @@ export const productKernels: Pick<
   Kernels,
   "linearForward" | "linearInputGradient" | "linearWeightGradient" | "linearWeightUpdate"
 > = {
-  linearForward(x, w, bias, gate, h, y, n, k, m, relu, keep, random) {
+  linearForward(x, w, bias, gate, h, y, n, k, m, relu, keep, random, numbers) {
     const kernel = "linearForward";
     checkSize(kernel, "x", x, n * k);
     checkSize(kernel, "w", w, m * k);
@@ -33,6 +34,8 @@ export const productKernels: Pick<
     checkSize(kernel, "h", h, n * m);
     checkSize(kernel, "y", y, n * m);
     checkSize(kernel, "random", random, 4);
+    checkSize(kernel, "numbers", numbers ?? null, m);
+    checkAscending(kernel, "numbers", numbers, 2 ** 32);
     if (random !== null) checkKeep(kernel, keep);
     if (random !== null && !relu) {
       refuse(kernel, "dropout needs relu, whose zeros mark the dropped units for the backward");
@@ -46,7 +49,7 @@ export const productKernels: Pick<
         let v = dot(x, row * k, 1, w, unit * k, 1, k);
         if (bias !== null) v = Math.fround(v + bias[unit]!);
         if (relu) v = v > 0 ? v : 0;
-        if (random !== null) v = dropped(v, row, unit, keep, random);
+        if (random !== null) v = dropped(v, row, numbers?.[unit] ?? unit, keep, random);
         if (h !== null) h[at] = v;
         y[at] = gate === null ? v : gated(v, gate[unit]!);
       }

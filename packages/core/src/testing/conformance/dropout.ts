@@ -81,4 +81,48 @@ export const dropoutClaims: Claims = {
       });
     }
   },
+
+  "dropout and linearForward count a unit by its number in the full layer": (backend) => {
+    const numbers = new Numbers(82);
+    for (const whole of [1, 9, 130, 700]) {
+      const unitNumbers = Uint32Array.from({ length: whole }, (_, i) => i).filter(
+        () => numbers.below(3) === 0,
+      );
+      const [rows, units, k] = [3, unitNumbers.length, 5];
+      const [x, y] = [numbers.floats(rows * units), poisoned(rows * units)];
+      const [inputs, w, product] = [
+        numbers.floats(rows * k),
+        numbers.floats(units * k),
+        poisoned(rows * units),
+      ];
+      const random = stream.key(step);
+
+      backend.kernels.dropout(x, y, rows, units, 0.6, random, unitNumbers);
+      backend.kernels.linearForward(
+        inputs,
+        w,
+        null,
+        null,
+        null,
+        product,
+        rows,
+        k,
+        units,
+        true,
+        0.6,
+        random,
+        unitNumbers,
+      );
+
+      const place = (at: number): [number, number] => [Math.floor(at / units), unitNumbers[at % units]!];
+      checkOutput(backend, `dropout of ${units} of ${whole} units`, y, (at) =>
+        dropped(given(x[at]!), ...place(at), 0.6),
+      );
+      checkOutput(backend, `linearForward of ${units} of ${whole} units`, product, (at) => {
+        const [row, unit] = [Math.floor(at / units), at % units];
+        const terms = Array.from({ length: k }, (_, i) => [inputs[row * k + i]!, w[unit * k + i]!] as const);
+        return dropped(positive(chain(terms)), ...place(at), 0.6);
+      });
+    }
+  },
 };
