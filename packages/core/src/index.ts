@@ -30,8 +30,9 @@ export {
   type EdgeUnits,
 } from "./network/channel-spaces.ts";
 export { compact, type CompactNetwork } from "./network/compact.ts";
-export { forward, type ForwardOptions } from "./network/forward.ts";
+export { forward, type ForwardOptions, type TrainingDraws } from "./network/forward.ts";
 export type { Conv2dLayer, Layer, LinearLayer, MaxPool2dLayer } from "./network/layer.ts";
+export { networkWork, type NetworkWork } from "./network/work.ts";
 export { columnPattern, edgeBits, LockBits, Locks, parameterEdges } from "./network/locks.ts";
 export {
   concat,
@@ -61,6 +62,7 @@ export {
   type Parameters,
   type ParameterSpec,
 } from "./network/parameters.ts";
+export { Plan, widened } from "./network/plan.ts";
 export { UnitMasks, type TaskMasks } from "./network/unit-masks.ts";
 export { checkFinite, clipGlobalNorm, gradientNorm, gradientNormBound, Sgd } from "./optimizers/sgd.ts";
 export { Stream } from "./philox.ts";

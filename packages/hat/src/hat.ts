@@ -34,6 +34,7 @@ import { hatSettings, type HatOptions, type HatSettings } from "./options.ts";
 import { protect } from "./protection.ts";
 import type { CumulativeGates, Gates } from "./regulariser.ts";
 import { selectionLoss } from "./selection.ts";
+import { gatedLogits, Sleep } from "./sleep.ts";
 import { taskEvents } from "./task-events.ts";
 import { trainingStep } from "./training-step.ts";
 import { untrainedLogits } from "./untrained.ts";
@@ -53,6 +54,7 @@ export class Hat implements Learner {
   #embeddings: Embeddings | null = null;
   #fit: FitState | null = null;
   #steps = 0;
+  readonly #sleep = new Sleep();
 
   /** @throws ConfigError when a setting makes no sense */
   constructor(options: HatOptions) {
@@ -63,6 +65,7 @@ export class Hat implements Learner {
   }
 
   get parameters(): ReadonlyMap<string, Tensor> {
+    this.#sleep.wake();
     return this.#heads.parameters;
   }
 
@@ -84,7 +87,7 @@ export class Hat implements Learner {
     const trainable = {
       step: (batch: Batch) => this.#step(task, batch, run),
       validate: () => this.#judge(task),
-      state: () => new Map([...this.#heads.parametersOf(task.id), ...namedEmbeddings(this.#embeddings!)]),
+      state: () => this.#state(task),
     };
     const epochs = await fit(task, schedule, trainable, this.#fit!, run, backend);
     return { epochs, notes: this.#finish(task, run) };
@@ -100,6 +103,11 @@ export class Hat implements Learner {
     this.#embeddings = initialEmbeddings(this.masks.spaces, task.id, this.#settings);
   }
 
+  #state(task: Task): Map<string, Tensor> {
+    this.#sleep.wake();
+    return new Map([...this.#heads.parametersOf(task.id), ...namedEmbeddings(this.#embeddings!)]);
+  }
+
   #step(task: Task, batch: Batch, run: RunContext): number {
     const [network, parameters] = [this.network(task.id), this.#heads.parametersOf(task.id)];
     const model = {
@@ -108,6 +116,7 @@ export class Hat implements Learner {
       embeddings: this.#embeddings!,
       used: this.#used,
       locks: this.#locks,
+      sleep: this.#settings.sleep ? this.#sleep : undefined,
     };
     return trainingStep(model, batch, { ...this.#settings, seed: run.seed, step: this.#steps++ });
   }
@@ -144,12 +153,18 @@ export class Hat implements Learner {
   }
 
   #endTraining(): void {
+    this.#sleep.dispose();
     disposeEmbeddings(this.#embeddings);
     this.#embeddings = null;
     this.#fit = null;
   }
 
   logits(task: number, images: Tensor): Tensor {
+    return tidy(() => gatedLogits(this.network(task), this.parameters, images, this.#gates(task)));
+  }
+
+  /** The same bits from every unit of the network, those behind a gate of 0 too: what pruning is compared with. */
+  maskedLogits(task: number, images: Tensor): Tensor {
     return tidy(() => forward(this.network(task), this.parameters, images, { gates: this.#gates(task) }));
   }
 
@@ -165,6 +180,7 @@ export class Hat implements Learner {
   }
 
   async save(into: CheckpointWriter): Promise<void> {
+    this.#sleep.wake();
     this.#heads.save(into);
     saveMasks(this.masks, into);
     saveFit(this.#fit, into);

@@ -22,4 +22,5 @@ export { protect, protections, taskElements, type Protection } from "./protectio
 export { prune, type MaskedModel } from "./prune.ts";
 export { compressibilityFor, pullDistance, type PullSchedule } from "./pull.ts";
 export { regularisedLoss, sparsityRegulariser, type CumulativeGates, type Gates } from "./regulariser.ts";
+export { openUnits, Sleep, type Part, type WholeModel } from "./sleep.ts";
 export { trainingStep, type TrainingModel, type TrainingStepOptions } from "./training-step.ts";

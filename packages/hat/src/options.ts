@@ -22,6 +22,8 @@ export interface HatOptions {
   readonly compensation?: Compensation | undefined;
   /** Default `linear`. */
   readonly annealing?: Annealing | undefined;
+  /** Leave units that are asleep out of the steps, see `Sleep`. Bits do not depend on it. Default true. */
+  readonly sleep?: boolean | undefined;
 }
 
 /** `HatOptions` with every default filled in. */
@@ -35,6 +37,7 @@ export interface HatSettings {
   readonly protection: Protection;
   readonly compensation: Compensation;
   readonly annealing: Annealing;
+  readonly sleep: boolean;
 }
 
 function oneOf<T extends string>(name: string, value: T, known: readonly T[]): T {
@@ -45,7 +48,7 @@ function oneOf<T extends string>(name: string, value: T, known: readonly T[]): T
 /** Fills in the defaults and refuses values that make no sense. @throws ConfigError */
 export function hatSettings(options: HatOptions): HatSettings {
   const { body, backend, seed, schedule = publishedSchedule, sMax = 400, c = 0.75 } = options;
-  const { protection = "min", compensation = "windowed", annealing = "linear" } = options;
+  const { protection = "min", compensation = "windowed", annealing = "linear", sleep = true } = options;
   if (!(sMax > 0 && Number.isFinite(sMax)))
     throw new ConfigError("BAD_VALUE", `sMax must be a positive number, not ${sMax}`);
   if (!(c >= 0 && Number.isFinite(c)))
@@ -60,5 +63,6 @@ export function hatSettings(options: HatOptions): HatSettings {
     protection: oneOf("protection", protection, protections),
     compensation: oneOf("compensation", compensation, compensations),
     annealing: oneOf("annealing", annealing, annealings),
+    sleep,
   };
 }

@@ -5,6 +5,7 @@ import { epochProgress, slope, type Annealing } from "./annealing.ts";
 import type { Compensation } from "./compensation.ts";
 import { softGates } from "./gates.ts";
 import { namedEmbeddings, type Embeddings } from "./embeddings.ts";
+import { allowsSleep, type Sleep } from "./sleep.ts";
 import { regularisedLoss, sparsityRegulariser, type CumulativeGates } from "./regulariser.ts";
 
 /** What a training step reads and writes. */
@@ -18,6 +19,8 @@ export interface TrainingModel {
   readonly used: CumulativeGates;
   /** Elements that earlier tasks read. */
   readonly locks: Locks;
+  /** Leaves units that are asleep out of the step; without it every unit is computed. The bits are the same. */
+  readonly sleep?: Sleep | undefined;
 }
 
 /** Settings of the step. */
@@ -42,14 +45,24 @@ const embeddingClamp = 6;
  * @throws NumericError when a gradient is not finite; nothing has been changed then either
  */
 export function trainingStep(model: TrainingModel, batch: Batch, options: TrainingStepOptions): number {
-  const { network, parameters, embeddings, used, locks } = model;
+  const { embeddings, used } = model;
   const { annealing, compensation, sMax, c, seed, step } = options;
   const s = slope(annealing, epochProgress(batch.batch, batch.batches), sMax);
 
   const tape = new Tape();
   const gates = softGates(embeddings, s, sMax, compensation, tape);
-  const logits = forward(network, parameters, batch.images, { tape, gates, training: { seed, step } });
+  // Before the forward, so that its gradient is added behind the gates' own: those of one gate are then summed alike, with
+  // units asleep and without.
   const r = sparsityRegulariser(gates, used, tape);
+  const sleep = allowsSleep(compensation) ? model.sleep : undefined;
+  const part = sleep?.awake(model, gates, batch.labels.length, tape) ?? {
+    ...model,
+    gates,
+    numbers: undefined,
+  };
+  const { network, parameters, locks, numbers } = part;
+  const training = { seed, step, numbers };
+  const logits = forward(network, parameters, batch.images, { tape, gates: part.gates, training });
   const loss = regularisedLoss(crossEntropy(logits, batch.labels, tape), r, c, tape);
   if (!Number.isFinite(loss.item())) return loss.item();
   using gradients = tape.backward(loss);

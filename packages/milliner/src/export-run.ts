@@ -222,7 +222,7 @@ async function compare(
       );
       const logits = tidy(() => {
         const input = tensor(images, shape, { backend });
-        const masked = hat.logits(task, input).toArray();
+        const masked = hat.maskedLogits(task, input).toArray();
         const found = forward(pruned.network, pruned.parameters, input).toArray();
         sameBits &&= equalBits(masked, found);
         return found;

@@ -48,6 +48,17 @@ function keepsUnits(node: LayerNode): boolean {
  * body those of the last hidden layer are (its chain ends at the output), in a network with a head the head's are not.
  */
 export function channelSpaces(network: Network): ChannelSpaces {
+  const known = analysed.get(network);
+  if (known !== undefined) return known;
+  const spaces = analyse(network);
+  analysed.set(network, spaces);
+  return spaces;
+}
+
+// A network is data and does not change; training asks in every step.
+const analysed = new WeakMap<Network, ChannelSpaces>();
+
+function analyse(network: Network): ChannelSpaces {
   const parent = new Map<string, string>();
   const find = (name: string): string => {
     const up = parent.get(name);

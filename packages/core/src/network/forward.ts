@@ -11,11 +11,19 @@ import { channelSpaces } from "./channel-spaces.ts";
 import { inputName, type LayerNode, type Network } from "./network.ts";
 import type { Parameters } from "./parameters.ts";
 
+/** What dropout is drawn from. */
+export interface TrainingDraws {
+  readonly seed: number;
+  readonly step: number;
+  /** By name of a dropout node, for a part of a network: see `DropoutDraw.numbers`. */
+  readonly numbers?: ReadonlyMap<string, Uint32Array> | undefined;
+}
+
 /** How a network is run. Without `training` dropout does nothing; without a tape nothing is recorded. */
 export interface ForwardOptions {
   readonly tape?: Tape | undefined;
   /** Dropout is drawn from streams `dropout/NODE` of this seed, at this step. */
-  readonly training?: { readonly seed: number; readonly step: number } | undefined;
+  readonly training?: TrainingDraws | undefined;
   /** One gate per unit, by name of channel space. Spaces without an entry are open. */
   readonly gates?: ReadonlyMap<string, Tensor> | undefined;
 }
@@ -70,7 +78,7 @@ function compile(network: Network): readonly Step[] {
 function drawOf(node: LayerNode, training: ForwardOptions["training"]): DropoutDraw | undefined {
   if (node.layer.kind !== "dropout" || node.layer.p === 0 || training === undefined) return undefined;
   const stream = new Stream(training.seed, `dropout/${node.name}`);
-  return { keep: 1 - node.layer.p, stream, step: training.step };
+  return { keep: 1 - node.layer.p, stream, step: training.step, numbers: training.numbers?.get(node.name) };
 }
 
 function parameter(parameters: Parameters, name: string): Tensor {

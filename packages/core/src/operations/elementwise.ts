@@ -76,10 +76,10 @@ export function dropout(x: Tensor, draw: DropoutDraw, tape?: Tape): Tensor {
   const rows = units === 0 ? 0 : x.data.length / units;
   const random = draw.stream.key(draw.step);
   const y = new Tensor(x.shape, { backend: x.backend });
-  kernels.dropout(x.data, y.data, rows, units, draw.keep, random);
+  kernels.dropout(x.data, y.data, rows, units, draw.keep, random, draw.numbers);
   tape?.record("dropout", [x], y, (dy, sink) => {
     const dx = new Tensor(x.shape, { backend: x.backend });
-    kernels.dropout(dy.data, dx.data, rows, units, draw.keep, random);
+    kernels.dropout(dy.data, dx.data, rows, units, draw.keep, random, draw.numbers);
     sink.add(x, dx);
   });
   return y;

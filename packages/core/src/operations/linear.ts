@@ -8,6 +8,11 @@ export interface DropoutDraw {
   readonly keep: number;
   readonly stream: Stream;
   readonly step: number;
+  /**
+   * The number of each unit of the last dimension in the full layer, ascending: by it the unit is counted, so that a layer
+   * of which only some units are computed drops what the whole one drops. Default: 0, 1, 2, ...
+   */
+  readonly numbers?: Uint32Array | undefined;
 }
 
 /** What is done to a product before it is written: bias, then ReLU, then dropout, then the gate. */
@@ -72,6 +77,7 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?:
     relu,
     keep,
     random,
+    dropout?.numbers,
   );
 
   const inputs = [x, w, bias, gate].filter((input) => input !== undefined);

@@ -1,0 +1,137 @@
+import {
+  Bits,
+  forward,
+  networkWork,
+  Plan,
+  widened,
+  type Locks,
+  type Network,
+  type NetworkWork,
+  type Parameters,
+  type TaskMasks,
+  type Tape,
+  type Tensor,
+} from "@milliner/core";
+import type { Compensation } from "./compensation.ts";
+import type { Gates } from "./regulariser.ts";
+
+/** What a step computes with: the whole model, or the part of it that is awake. */
+export interface Part {
+  readonly network: Network;
+  readonly parameters: Parameters;
+  readonly locks: Locks;
+  readonly gates: ReadonlyMap<string, Tensor>;
+  /** For dropout, see `TrainingDraws`; undefined for the whole model. */
+  readonly numbers: ReadonlyMap<string, Uint32Array> | undefined;
+}
+
+/** The whole of what is trained. */
+export interface WholeModel {
+  readonly network: Network;
+  readonly parameters: Parameters;
+  readonly locks: Locks;
+}
+
+// What gathering a weight and writing it back costs, in multiply-adds of the products: 0.6 to 1.2 ns against 45 in a
+// nanosecond (`npm run bench:kernels`, gather, Zen 4). It only decides when to plan anew, which changes no bit.
+const copyCost = 50;
+// Forward, input gradient, weight gradient.
+const products = 3;
+
+/**
+ * Units asleep: a gate left of the window, s e < -50, is 0 by definition, and so is the gradient of its embedding (`gate`,
+ * `gateGradient`). Such a unit passes nothing on and learns nothing, so a step without it has the bits of the whole step. The
+ * slope s grows within an epoch, and an embedding that is asleep does not move, so the units that are awake only get fewer:
+ * they are gathered into a `Plan`, anew whenever the work on units that have fallen asleep since has cost as much as a new
+ * plan would. (Never more than twice the cost of the best choice of moments, as with renting or buying skis.)
+ *
+ * While a plan is in use the whole parameters are out of date: `wake` before they are read.
+ *
+ * Source: hat.md 3.5; DESIGN section 3, exactness 2.
+ */
+export class Sleep {
+  #plan: Plan | null = null;
+  #wasted = 0;
+
+  /**
+   * What to compute this step with.
+   * @param gates - of all units, for this step
+   * @param rows - examples in the batch
+   */
+  awake(model: WholeModel, gates: Gates, rows: number, tape?: Tape): Part {
+    const units = openUnits(gates);
+    if (this.#plan !== null && !covers(this.#plan.units, units)) this.wake();
+    this.#replanWhereItPays(model, units, rows);
+    const plan = this.#plan;
+    if (plan === null) return { ...model, gates, numbers: undefined };
+    const { network, parameters, locks, numbers } = plan;
+    return { network, parameters, locks, numbers, gates: plan.gates(gates, tape) };
+  }
+
+  #replanWhereItPays(model: WholeModel, units: TaskMasks, rows: number): void {
+    const now = work(model.network, this.#plan?.units ?? new Map());
+    const wanted = widened(units);
+    const then = work(model.network, wanted);
+    this.#wasted += products * rows * (now.multiplyAdds - then.multiplyAdds);
+    if (this.#wasted <= copyCost * (then.weights + (this.#plan === null ? 0 : now.weights))) return;
+    this.wake();
+    this.#plan = new Plan(model.network, model.parameters, wanted, model.locks);
+  }
+
+  /** Brings the whole parameters up to date and forgets the plan. Bits do not depend on when. */
+  wake(): void {
+    this.#plan?.writeBack();
+    this.dispose();
+  }
+
+  /** Forgets the plan, with what was learned in it. */
+  dispose(): void {
+    this.#plan?.dispose();
+    this.#plan = null;
+    this.#wasted = 0;
+  }
+}
+
+/**
+ * The logits of a network under gates. Units whose gate is 0 are left out where gathering the others costs less than computing
+ * all; the bits are those of `forward` with the gates. Nothing is kept, so nothing can be out of date: who evaluates one task
+ * for long prunes it (`prune`).
+ *
+ * @param images - [n, ...network.inputShape]
+ * @returns [n, classes]; runs inside the caller's `tidy`
+ */
+export function gatedLogits(network: Network, parameters: Parameters, images: Tensor, gates: Gates): Tensor {
+  const units = widened(openUnits(gates));
+  const [whole, part] = [work(network, new Map()), work(network, units)];
+  const saved = images.shape[0]! * (whole.multiplyAdds - part.multiplyAdds);
+  if (saved <= copyCost * part.weights) return forward(network, parameters, images, { gates });
+  const plan = new Plan(network, parameters, units);
+  try {
+    return forward(plan.network, plan.parameters, images, { gates: plan.gates(gates) });
+  } finally {
+    plan.dispose();
+  }
+}
+
+/** Whether a gate of 0 goes with a gradient of 0 for its embedding: only then may its unit sleep. */
+export function allowsSleep(compensation: Compensation): boolean {
+  return compensation !== "straight";
+}
+
+/** The units whose gate is not 0. */
+export function openUnits(gates: Gates): TaskMasks {
+  return new Map(
+    [...gates].map(([space, { data }]) => [space, Bits.from(data.length, (i) => data[i] !== 0)]),
+  );
+}
+
+function covers(planned: TaskMasks, units: TaskMasks): boolean {
+  return [...units].every(([space, bits]) => {
+    const has = planned.get(space);
+    return has === undefined || bits.words.every((word, i) => (word & ~has.words[i]!) === 0);
+  });
+}
+
+function work(network: Network, units: TaskMasks): NetworkWork {
+  return networkWork(network, (space) => units.get(space)?.count());
+}
