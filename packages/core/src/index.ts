@@ -62,7 +62,7 @@ export {
   type Parameters,
   type ParameterSpec,
 } from "./network/parameters.ts";
-export { Plan, widened } from "./network/plan.ts";
+export { Plan, widened, widenedCount } from "./network/plan.ts";
 export { UnitMasks, type TaskMasks } from "./network/unit-masks.ts";
 export { checkFinite, clipGlobalNorm, gradientNorm, gradientNormBound, Sgd } from "./optimizers/sgd.ts";
 export { Stream } from "./philox.ts";

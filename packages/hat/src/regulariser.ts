@@ -31,7 +31,9 @@ export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?
         `"${space}" has ${a.data.length} gates, but ${used.length} cumulative ones`,
       );
     }
-    return { a, free: a.data.map((_, i) => 1 - (used?.[i] ?? 0)) };
+    const free = new Float32Array(a.data.length).fill(1);
+    used?.forEach((share, i) => (free[i] = 1 - share));
+    return { a, free };
   });
   const { backend } = spaces[0]!.a;
   const { kernels } = backend;

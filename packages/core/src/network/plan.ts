@@ -1,4 +1,4 @@
-import { Bits } from "../bits.ts";
+import type { Bits } from "../bits.ts";
 import { ConfigError } from "../errors.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor, zeros } from "../tensor.ts";
@@ -14,6 +14,12 @@ const widthStep = 16;
 // Rows of a weight this many floats apart, or a multiple, fall into few sets of a cache (kernels.md 2.2).
 const crowdedStride = 256;
 
+/** How many of `units` units `widened` takes where `needed` of them are wanted. */
+export function widenedCount(needed: number, units: number): number {
+  const width = Math.max(Math.ceil(needed / widthStep), 1) * widthStep;
+  return Math.min(width % crowdedStride === 0 ? width + widthStep : width, units);
+}
+
 /**
  * The units of some masks and a few more: a width that the kernels like. A unit more than is needed costs a little and changes
  * no bit, since its gate is 0.
@@ -23,11 +29,9 @@ export function widened(masks: TaskMasks): TaskMasks {
 }
 
 function widenedBits(bits: Bits): Bits {
-  let width = Math.max(Math.ceil(bits.count() / widthStep), 1) * widthStep;
-  if (width % crowdedStride === 0) width += widthStep;
-  if (width >= bits.length) return Bits.ones(bits.length);
   const result = bits.clone();
-  for (let unit = 0, missing = width - bits.count(); missing > 0; unit++) {
+  let missing = widenedCount(bits.count(), bits.length) - bits.count();
+  for (let unit = 0; missing > 0; unit++) {
     if (result.get(unit)) continue;
     result.set(unit, true);
     missing -= 1;

@@ -12,6 +12,32 @@ export interface NetworkWork {
   readonly weights: number;
 }
 
+interface LayerWork {
+  readonly rows: EdgeUnits;
+  readonly columns: EdgeUnits;
+  readonly weights: number;
+  /** How often each weight is used for one example: 1, and the pixels of the output of a convolution. */
+  readonly positions: number;
+}
+
+// Training asks in every step.
+const counted = new WeakMap<Network, readonly LayerWork[]>();
+
+function layers(network: Network): readonly LayerWork[] {
+  const known = counted.get(network);
+  if (known !== undefined) return known;
+  const spaces = channelSpaces(network);
+  const result = parameterSpecs(network)
+    .filter(({ role }) => role === "weight")
+    .map((spec) => {
+      const { rows, columns } = parameterEdges(spec, spaces);
+      const positions = elements(spec.node.shape.slice(0, -1));
+      return { rows, columns: columns!, weights: elements(spec.shape), positions };
+    });
+  counted.set(network, result);
+  return result;
+}
+
 /**
  * Counts the work of a part of a network.
  * @param unitsOf - computed units of a space; undefined where all are
@@ -20,7 +46,6 @@ export function networkWork(
   network: Network,
   unitsOf: (space: string) => number | undefined = () => undefined,
 ): NetworkWork {
-  const spaces = channelSpaces(network);
   const share = (edge: EdgeUnits): number => {
     let [computed, all] = [0, 0];
     for (const { name, units } of edge.segments) {
@@ -30,13 +55,10 @@ export function networkWork(
     return computed / all;
   };
   let [multiplyAdds, weights] = [0, 0];
-  for (const spec of parameterSpecs(network)) {
-    if (spec.role !== "weight") continue;
-    const { rows, columns } = parameterEdges(spec, spaces);
-    const count = elements(spec.shape) * share(rows) * share(columns!);
+  for (const layer of layers(network)) {
+    const count = layer.weights * share(layer.rows) * share(layer.columns);
     weights += count;
-    // Behind a linear layer this is 1; behind a convolution the pixels of its output.
-    multiplyAdds += count * elements(spec.node.shape.slice(0, -1));
+    multiplyAdds += count * layer.positions;
   }
   return { multiplyAdds, weights };
 }
