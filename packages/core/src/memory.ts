@@ -3,6 +3,8 @@ import type { Backend } from "./backend/backend.ts";
 /** Something that is freed by `dispose`, and at the latest when the `tidy` around its creation ends. */
 export interface Disposable {
   dispose(): void;
+  /** Called when no `tidy` answers for it any more: from now on it lives until somebody disposes it. */
+  escaped?(): void;
 }
 
 /** Live buffers and their bytes: what tensors hold now, without what the pool keeps for reuse. */
@@ -73,7 +75,10 @@ const forgotten = new FinalizationRegistry<number>((size) => {
   bytes -= size;
 });
 
-/** Watches an owner of a buffer, so that the counts stay right if it is collected without `dispose`. */
+/**
+ * Watches an owner of a buffer that no `tidy` answers for, so that the counts stay right if it is collected without `dispose`.
+ * (Not every owner: the registry makes garbage collection slower, and most tensors of a step never leave its `tidy`.)
+ */
 export function watch(owner: object, buffer: ArrayBuffer): void {
   forgotten.register(owner, buffer.byteLength, owner);
 }
@@ -83,14 +88,18 @@ export function unwatch(owner: object): void {
   forgotten.unregister(owner);
 }
 
-/** Enters `owner` into the innermost `tidy`, if there is one. */
+/** Enters `owner` into the innermost `tidy`; without one, or when it leaves the last, it hears that it has `escaped`. */
 export function own(owner: Disposable): void {
-  scopes.at(-1)?.add(owner);
+  const scope = scopes.at(-1);
+  if (scope === undefined) owner.escaped?.();
+  else scope.add(owner);
 }
 
 /** Takes `owner` out of every open `tidy`: it lives until somebody disposes it. Returns it. */
 export function keep<T extends Disposable>(owner: T): T {
-  for (const scope of scopes) scope.delete(owner);
+  let isFound = false;
+  for (const scope of scopes) isFound = scope.delete(owner) || isFound;
+  if (isFound) owner.escaped?.();
   return owner;
 }
 

@@ -40,6 +40,7 @@ export class Tensor {
   readonly requiresGrad: boolean;
   #buffer: ArrayBuffer | null;
   #data: Float32Array;
+  #isWatched = false;
 
   /** A tensor with undefined contents; `tensor`, `zeros` and the operations are what most code wants. */
   constructor(shape: Shape, options: TensorOptions) {
@@ -50,8 +51,14 @@ export class Tensor {
     this.requiresGrad = options.requiresGrad ?? false;
     this.#buffer = acquire(options.backend, count * 4);
     this.#data = new Float32Array(this.#buffer, 0, count);
-    watch(this, this.#buffer);
     own(this);
+  }
+
+  /** Called by `tidy` and `keep`: nobody but the caller frees this tensor any more. */
+  escaped(): void {
+    if (this.#buffer === null || this.#isWatched) return;
+    this.#isWatched = true;
+    watch(this, this.#buffer);
   }
 
   /**
@@ -88,7 +95,7 @@ export class Tensor {
   /** Frees the memory. A second call does nothing. */
   dispose(): void {
     if (this.#buffer === null) return;
-    unwatch(this);
+    if (this.#isWatched) unwatch(this);
     release(this.backend, this.#buffer);
     this.#buffer = null;
     this.#data = new Float32Array(0);

@@ -1,5 +1,5 @@
 import { ShapeError, Tensor, type Tape } from "@milliner/core";
-import { add, scale } from "@milliner/core/operations";
+import { add, multiply, scale } from "@milliner/core/operations";
 
 /** Gates by channel space, soft or hard. */
 export type Gates = ReadonlyMap<string, Tensor>;
@@ -24,6 +24,7 @@ export type CumulativeGates = ReadonlyMap<string, Float32Array>;
  */
 export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?: Tape): Tensor {
   const spaces = [...gates].map(([space, a]) => {
+    const { backend } = a;
     const used = before.get(space);
     if (used !== undefined && used.length !== a.data.length) {
       throw new ShapeError(
@@ -31,18 +32,18 @@ export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?
         `"${space}" has ${a.data.length} gates, but ${used.length} cumulative ones`,
       );
     }
-    const free = new Float32Array(a.data.length).fill(1);
-    used?.forEach((share, i) => (free[i] = 1 - share));
+    const free = new Tensor(a.shape, { backend });
+    free.data.fill(1);
+    if (used !== undefined) for (let i = 0; i < used.length; i++) free.data[i] = 1 - used[i]!;
     return { a, free };
   });
   const { backend } = spaces[0]!.a;
   const { kernels } = backend;
   let [weighted, total] = [0, 0];
   for (const { a, free } of spaces) {
-    const product = new Float32Array(free.length);
-    kernels.multiply(a.data, free, product);
-    weighted += kernels.sum(product);
-    total += kernels.sum(free);
+    using product = multiply(a, free);
+    weighted += kernels.sum(product.data);
+    total += kernels.sum(free.data);
   }
   const r = new Tensor([1], { backend });
   r.data[0] = total > 0 ? weighted / total : 0;
@@ -53,11 +54,13 @@ export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?
     (dr, sink) => {
       for (const { a, free } of spaces) {
         const da = new Tensor(a.shape, { backend });
-        kernels.scale(free, total > 0 ? dr.data[0]! / total : 0, da.data);
+        kernels.scale(free.data, total > 0 ? dr.data[0]! / total : 0, da.data);
         sink.add(a, da);
       }
     },
   );
+  // The backward needs them; without one nothing does.
+  if (tape === undefined) for (const { free } of spaces) free.dispose();
   return r;
 }
 
