@@ -107,11 +107,26 @@ describe.each(availableBackends())("on $name", (on) => {
     third.dispose();
   });
 
-  test("at most a quarter of a buffer above 256 bytes is unused, and memoryUse counts whole buffers", () => {
+  test("a buffer of up to twice the size that is wanted goes on being used, a larger one waits", () => {
+    const own = { ...on };
+    const first = zeros([100_000], { backend: own });
+    const buffer = first.data.buffer;
+    first.dispose();
+
+    const small = zeros([40_000], { backend: own });
+    const middle = zeros([60_000], { backend: own });
+
+    expect(small.data.buffer).not.toBe(buffer);
+    expect(middle.data.buffer).toBe(buffer);
+    small.dispose();
+    middle.dispose();
+  });
+
+  test("at most a quarter of a fresh buffer above 256 bytes is unused, and memoryUse counts whole buffers", () => {
     for (const count of [0, 1, 64, 65, 100, 1023, 1024, 1025, 12_345]) {
       const before = memoryUse().bytes;
 
-      const t = new Tensor([count], { backend: on });
+      const t = new Tensor([count], { backend: { ...on } });
 
       const held = memoryUse().bytes - before;
       expect(held).toBe(t.data.buffer.byteLength);
@@ -140,8 +155,9 @@ test("a tensor that nobody disposed leaves the counts when it is collected, and 
   const before = memoryUse();
   (() => {
     for (let i = 0; i < 10; i++) make(500);
+    for (let i = 0; i < 10; i++) tidy(() => (i % 2 === 0 ? make(500) : keep(make(500))));
   })();
-  expect(memoryUse().buffers).toBe(before.buffers + 10);
+  expect(memoryUse().buffers).toBe(before.buffers + 20);
 
   for (let turn = 0; turn < 100 && memoryUse().buffers > before.buffers; turn++) {
     collect();

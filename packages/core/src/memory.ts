@@ -45,14 +45,22 @@ function poolOf(backend: Backend): Pool {
 
 /** A buffer of at least `wanted` bytes with undefined contents. Tensors call this; `release` gives it back. */
 export function acquire(backend: Backend, wanted: number): ArrayBuffer {
-  const size = sizeClass(wanted);
   const pool = poolOf(backend);
-  let buffer = pool.free.get(size)?.pop();
-  if (buffer === undefined) buffer = backend.allocate(size);
-  else pool.bytes -= size;
+  const buffer = pooled(pool, wanted) ?? backend.allocate(sizeClass(wanted));
   buffers += 1;
-  bytes += size;
+  bytes += buffer.byteLength;
   return buffer;
+}
+
+// One of up to twice the size will do: a network that shrinks from plan to plan goes on in the memory that it has.
+function pooled(pool: Pool, wanted: number): ArrayBuffer | undefined {
+  for (let size = sizeClass(wanted), most = 2 * size; size <= most; size = sizeClass(size + 1)) {
+    const buffer = pool.free.get(size)?.pop();
+    if (buffer === undefined) continue;
+    pool.bytes -= size;
+    return buffer;
+  }
+  return undefined;
 }
 
 /** Gives a buffer back to the pool. The caller holds no view of it any more. */
