@@ -36,6 +36,7 @@ const steps = [
       "-DMILLINER_SANITIZE=address,undefined",
     ),
   },
+  { name: "neon", commands: [script("neon.mjs")] },
   vitest("slow"),
 ];
 
