@@ -15,11 +15,13 @@ if (arch() === "arm64") {
 } else {
   const build = join(root, ".cache", "native-neon");
   const jobs = String(availableParallelism());
-  run("cmake", [
-    ...["-S", join(root, "native"), "-B", build, "-Wno-dev", "-DCMAKE_BUILD_TYPE=Release"],
-    ...["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64", `-DCMAKE_CXX_COMPILER=${compiler}`],
+  const target = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"];
+  const tools = [
+    `-DCMAKE_CXX_COMPILER=${compiler}`,
     `-DCMAKE_CROSSCOMPILING_EMULATOR=${emulator};-L;/usr/aarch64-linux-gnu`,
-  ]);
+  ];
+  const source = join(root, "native");
+  run("cmake", ["-S", source, "-B", build, "-Wno-dev", "-DCMAKE_BUILD_TYPE=Release", ...target, ...tools]);
   run("cmake", ["--build", build, "--parallel", jobs, "--target", "milliner-tests"]);
   run("ctest", [
     "--test-dir",
