@@ -89,7 +89,7 @@ export class Tensor {
 
   /** A copy of the elements in ordinary memory. */
   toArray(): Float32Array {
-    return Float32Array.from(this.data);
+    return this.data.slice();
   }
 
   /** Frees the memory. A second call does nothing. */
