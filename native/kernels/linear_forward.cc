@@ -3,6 +3,7 @@
 #include "kernels/micro_kernel.h"
 #include "kernels/panels.h"
 #include "kernels/philox.h"
+#include "kernels/row_chains.h"
 #include "kernels/set.h"
 
 // Lanes are rows of the batch: activations are packed into panels [k][kColumns], the weights are read as they
@@ -59,6 +60,37 @@ struct Epilogue {
 
 constexpr Index panel_floats = kForwardBatch * kForwardChain;
 
+// V * kLanes units of all N rows, their chains left in y.
+template <int N, int V>
+__attribute__((noinline)) void few_rows_tile(const LinearForward& args, Index unit, float* copy) {
+  const Index k = args.k;
+  const float *x = args.x, *w = args.w + unit * k, *next = w + V * kLanes * k;
+  F tile[N][V];
+  clear(tile);
+  if (!is_crowded(k)) {
+    run_row_chains<N, V>(k, x, k, w, k, tile, next);
+  } else {
+    constexpr Index ld = spread_stride(kFewRowsChain);
+    for (Index k0 = 0; k0 < k; k0 += kFewRowsChain) { // k is a multiple of it
+      for (int row = 0; row < V * kLanes; row++)
+        for (Index t = 0; t < kFewRowsChain; t += kLanes)
+          store(copy + row * ld + t, load(w + row * k + k0 + t));
+      run_row_chains<N, V>(kFewRowsChain, x + k0, k, copy, ld, tile, next + k0 * V * kLanes);
+    }
+  }
+  store_tile(tile, args.y + unit, args.m);
+}
+
+template <int N> void few_rows(const LinearForward& args, Index begin, Index end, float* copy) {
+  Index unit = begin;
+  for (; unit + kFewRowsVectors * kLanes <= end; unit += kFewRowsVectors * kLanes)
+    few_rows_tile<N, kFewRowsVectors>(args, unit, copy);
+  for (; unit + kLanes <= end; unit += kLanes)
+    few_rows_tile<N, 1>(args, unit, copy);
+  if (unit < end) // the last units a second time, rather than rows past the end
+    few_rows_tile<N, 1>(args, end - kLanes, copy);
+}
+
 } // namespace
 
 Work linear_forward_work(const LinearForward& args) noexcept {
@@ -73,6 +105,13 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
   const Index begin = items.begin * kRowStep, end = smaller(items.end * kRowStep, args.m);
   const Index n = args.n, k = args.k, m = args.m;
   const Epilogue epilogue{args, keep_of(args.drop ? args.keep : 1.0)};
+  if (n <= kFewRows && end - begin >= kLanes) {
+    with_rows<kFewRows>(n, [&]<int N>() { few_rows<N>(args, begin, end, workspace); });
+    for (Index row = 0; row < n; row++)
+      for (Index unit = begin; unit < end; unit += kForwardGroup)
+        epilogue.finish(row, unit, smaller(kForwardGroup, end - unit));
+    return;
+  }
   float* panels = workspace;
   float* partial = workspace + panel_floats;
 

@@ -52,6 +52,23 @@ CASE("linear_forward is one chain of fma per output, in the stated order, for ev
       }
 }
 
+CASE("linear_forward is that chain for a few rows, whose lanes are units, and for rows of w in one cache "
+     "set") {
+  for (const Index n : {1, 2, 3, 4, 5, 8, 9})
+    for (const Index m : {1, 7, 8, 15, 16, 17, 31, 32, 33, 100})
+      for (const Index k : {3, 4, 31, 512}) {
+        Problem p(n, k, m, static_cast<unsigned>(n * 1000 + m * 10 + k));
+
+        RUN(linear_forward, p.args, 1 + m % 4);
+
+        std::vector<float> expected;
+        for (Index i = 0; i < n * m; i++)
+          expected.push_back(chain(p.args, i / m, i % m));
+        CHECK(test::same_bits(p.y.data(), expected.data(), n * m));
+        CHECK(p.y.intact());
+      }
+}
+
 CASE("linear_forward stays within its error bound, epilogue included") {
   Numbers shapes(1);
   for (int round = 0; round < 30; round++) {

@@ -56,11 +56,14 @@ inline void pack_rows(const float* from, Index ldf, Index lanes, Index length, f
     }
 }
 
+// Rows `stride` floats apart, a multiple of 1 KiB, fall into few sets of L1 and L2.
+constexpr bool is_crowded(Index stride) { return stride % 256 == 0; }
+
 // A row stride, at least `length`, whose neighbouring rows fall into different sets of L1: a multiple of a
 // cache line, but not of 1 KiB (kernels.md 2.2: 80 -> 88 % of the peak).
 constexpr Index spread_stride(Index length) {
   const Index stride = round_up(length, 16);
-  return stride % 256 == 0 ? stride + 16 : stride;
+  return is_crowded(stride) ? stride + 16 : stride;
 }
 
 } // namespace

@@ -46,6 +46,13 @@ constexpr Index kForwardGroup =
     96; // outputs finished at a time: 6 cache lines of a row of y, whole Philox blocks
 static_assert(kForwardOutputs % kForwardGroup == 0 && kForwardGroup % kRowStep == 0);
 
+// Forward of up to kFewRows rows of the batch: lanes are units, 16 at a time and 2 vectors at least, whose
+// chains wait for their own fma (latency 4) in turn. On AVX2: 8 columns of w + 8 accumulators of 4 rows. Rows
+// of w whose stride puts them into one cache set are copied, kFewRowsChain steps at a time: 16 KiB.
+constexpr Index kFewRows = 4;
+constexpr int kFewRowsVectors = kLanes < 8 ? 16 / kLanes : 2;
+constexpr Index kFewRowsChain = 256;
+
 // Input gradient: chain block over outputs, and how far the first tile of a panel prefetches in its own
 // column of w. Measured on Zen 3 at 64x2000x2000 (bench): 352 with 24 rows ahead was best of 128..512
 // and 16..64.

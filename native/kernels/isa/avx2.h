@@ -27,5 +27,22 @@ MILLINER_INLINE void multiply_wide(U a, std::uint32_t m, U& high, U& low) {
 MILLINER_INLINE U zip_low(U a, U b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
 MILLINER_INLINE U zip_high(U a, U b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
 
+// Lanes 4 q .. 4 q + 3 = p[q * stride .. + 3].
+MILLINER_INLINE F load_quads(const float* p, Index stride) {
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
+}
+
+// A transpose of 4 x 4 in every 4 lanes: lane 4 q + i of the j-th is lane 4 q + j of what was the i-th.
+MILLINER_INLINE void transpose_quads(F& a, F& b, F& c, F& d) {
+  const F ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+  const F cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13);
+  const F ef = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+  const F gh = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+  a = __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13);
+  b = __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+  c = __builtin_shufflevector(ef, gh, 0, 1, 8, 9, 4, 5, 12, 13);
+  d = __builtin_shufflevector(ef, gh, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+
 } // namespace
 } // namespace milliner::MILLINER_SET

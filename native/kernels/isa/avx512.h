@@ -41,6 +41,26 @@ MILLINER_INLINE U zip_high(U a, U b) {
   return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
+// Lanes 4 q .. 4 q + 3 = p[q * stride .. + 3].
+MILLINER_INLINE F load_quads(const float* p, Index stride) {
+  F v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+  v = _mm512_insertf32x4(v, _mm_loadu_ps(p + stride), 1);
+  v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 2 * stride), 2);
+  return _mm512_insertf32x4(v, _mm_loadu_ps(p + 3 * stride), 3);
+}
+
+// A transpose of 4 x 4 in every 4 lanes: lane 4 q + i of the j-th is lane 4 q + j of what was the i-th.
+MILLINER_INLINE void transpose_quads(F& a, F& b, F& c, F& d) {
+  const F ab = __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+  const F cd = __builtin_shufflevector(c, d, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+  const F ef = __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  const F gh = __builtin_shufflevector(c, d, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  a = __builtin_shufflevector(ab, cd, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+  b = __builtin_shufflevector(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  c = __builtin_shufflevector(ef, gh, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+  d = __builtin_shufflevector(ef, gh, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+}
+
 } // namespace
 } // namespace milliner::MILLINER_SET
 

@@ -38,5 +38,18 @@ MILLINER_INLINE void multiply_wide(U a, std::uint32_t m, U& high, U& low) {
 MILLINER_INLINE U zip_low(U a, U b) { return vzip1q_u32(a, b); }
 MILLINER_INLINE U zip_high(U a, U b) { return vzip2q_u32(a, b); }
 
+// Lanes 4 q .. 4 q + 3 = p[q * stride .. + 3].
+MILLINER_INLINE F load_quads(const float* p, Index) { return load(p); }
+
+// A transpose of 4 x 4 in every 4 lanes: lane 4 q + i of the j-th is lane 4 q + j of what was the i-th.
+MILLINER_INLINE void transpose_quads(F& a, F& b, F& c, F& d) {
+  const F ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const F ef = __builtin_shufflevector(a, b, 2, 6, 3, 7), gh = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  a = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+  b = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+  c = __builtin_shufflevector(ef, gh, 0, 1, 4, 5);
+  d = __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
+}
+
 } // namespace
 } // namespace milliner::MILLINER_SET
