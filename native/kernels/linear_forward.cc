@@ -26,6 +26,20 @@ __attribute__((noinline)) void forward_tile(Index length, const float* w, Index 
   store_tile(tile, partial, ldp);
 }
 
+// The same over the listed inputs alone: what is left out is zero in every row of the panel.
+template <int M, Fetch kFetch>
+__attribute__((noinline)) void listed_tile(Index count, const std::int32_t* list, const float* w, Index k,
+                                           const float* panel, float* partial, Index ldp, bool first,
+                                           Ahead ahead) {
+  F tile[M][kVectors];
+  if (first)
+    clear(tile);
+  else
+    load_tile(tile, partial, ldp);
+  run_listed_chains<M, kVectors, kFetch>(count, list, w, k, panel, tile, ahead);
+  store_tile(tile, partial, ldp);
+}
+
 struct Epilogue {
   const LinearForward& args;
   Keep keep;
@@ -59,6 +73,10 @@ struct Epilogue {
 };
 
 constexpr Index panel_floats = kForwardBatch * kForwardChain;
+constexpr Index kPanels = kForwardBatch / kColumns;
+constexpr Index list_floats = kPanels * kForwardChain; // a list of 32-bit numbers for every panel
+// A listed step costs a load more: below this share of the steps a list pays (measured: see the commit).
+constexpr double kListedShare = 0.9;
 
 // V * kLanes units of all N rows, their chains left in y.
 template <int N, int V>
@@ -98,7 +116,7 @@ Work linear_forward_work(const LinearForward& args) noexcept {
   const double flops =
       2.0 * static_cast<double>(args.n) * static_cast<double>(args.m) * static_cast<double>(args.k);
   return {args.n == 0 ? 0 : ceil_div(args.m, kRowStep), flops / kFlopsPerNanosecond,
-          static_cast<std::size_t>(panel_floats + smaller(args.m, kForwardOutputs) * batch)};
+          static_cast<std::size_t>(panel_floats + list_floats + smaller(args.m, kForwardOutputs) * batch)};
 }
 
 void linear_forward_run(const LinearForward& args, Range items, float* workspace) noexcept {
@@ -113,7 +131,9 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
     return;
   }
   float* panels = workspace;
-  float* partial = workspace + panel_floats;
+  auto* lists = reinterpret_cast<std::int32_t*>(workspace + panel_floats);
+  Index listed[kPanels]; // steps of a panel's list; as many as there are: no list
+  float* partial = workspace + panel_floats + list_floats;
 
   const Index block = even_blocks(k, kForwardChain);
   for (Index row0 = 0; row0 < n; row0 += kForwardBatch) {
@@ -125,9 +145,17 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
       do { // once also for k = 0: the chain is then +0
         const Index length = smaller(block, k - k0);
         const bool last = k0 + length == k;
-        for (Index lane = 0; lane < rows; lane += kColumns)
-          pack_transposed(args.x + (row0 + lane) * k + k0, k, smaller(kColumns, rows - lane), length,
-                          panels + lane * length);
+        for (Index lane = 0; lane < rows; lane += kColumns) {
+          const float* x = args.x + (row0 + lane) * k + k0;
+          const Index lanes = smaller(kColumns, rows - lane), p = lane / kColumns;
+          pack_transposed(x, k, lanes, length, panels + lane * length);
+          listed[p] = drop_zero_rows(panels + lane * length, length, lists + p * kForwardChain);
+          if (static_cast<double>(listed[p]) > kListedShare * static_cast<double>(length)) {
+            if (listed[p] < length)
+              pack_transposed(x, k, lanes, length, panels + lane * length);
+            listed[p] = length;
+          }
+        }
         for (Index unit = 0; unit < units; unit += kRows) {
           const Index count = smaller(kRows, units - unit);
           const float* w = args.w + (unit0 + unit) * k + k0;
@@ -136,10 +164,18 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
             float* tile = partial + unit * ldp + lane;
             const float* panel = panels + lane * length;
             // Panel p fetches the p-th 256 bytes of the next rows of w.
-            const Index offset = lane / kColumns * 64;
-            if (next && offset < length)
-              forward_tile<kRows, Fetch::to_read>(length, w, k, panel, tile, ldp, k0 == 0,
-                                                  {w + kRows * k + offset, k, 16});
+            const Index p = lane / kColumns, offset = p * 64;
+            const Ahead ahead = {w + kRows * k + offset, k, 16};
+            if (listed[p] < length) {
+              const std::int32_t* list = lists + p * kForwardChain;
+              if (next && offset < length)
+                listed_tile<kRows, Fetch::to_read>(listed[p], list, w, k, panel, tile, ldp, k0 == 0, ahead);
+              else
+                with_rows(count, [&]<int M>() {
+                  listed_tile<M, Fetch::nothing>(listed[p], list, w, k, panel, tile, ldp, k0 == 0, {});
+                });
+            } else if (next && offset < length)
+              forward_tile<kRows, Fetch::to_read>(length, w, k, panel, tile, ldp, k0 == 0, ahead);
             else
               with_rows(count, [&]<int M>() {
                 forward_tile<M, Fetch::nothing>(length, w, k, panel, tile, ldp, k0 == 0, {});

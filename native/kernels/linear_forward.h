@@ -13,6 +13,7 @@
 // end in -0), then the
 //          bias: equal on every instruction set, for any split and any batch. |error| <= k * 2^-24 * sum |x
 //          w|.
+// Zeros    an input that is 0 in neighbouring rows may be left out of their chains: weights are finite.
 // Modes    flush-to-zero is set by the caller (DESIGN section 3, exactness, item 4).
 // Cost     2 n k m flops; reads w once. Batches below kColumns cost as much as kColumns rows.
 #pragma once

@@ -88,6 +88,29 @@ CASE("linear_forward stays within its error bound, epilogue included") {
   }
 }
 
+CASE("inputs that are zero in many rows or in all of them change no bit, with either sign") {
+  Numbers numbers(6);
+  for (const Index n : {5, 16, 17, 64, 70})
+    for (const Index k : {1, 31, 257, 700}) {
+      const Index m = 29;
+      Problem p(n, k, m, static_cast<unsigned>(n + k));
+      for (Index j = 0; j < k; j++) {
+        const bool everywhere = numbers.chance(0.6);
+        for (Index i = 0; i < n; i++)
+          if (everywhere || (i / 16 % 2 == 0 && numbers.chance(0.7)))
+            p.x[i * k + j] = numbers.chance(0.5) ? 0.0f : -0.0f;
+      }
+
+      RUN(linear_forward, p.args, 2);
+
+      std::vector<float> expected;
+      for (Index i = 0; i < n * m; i++)
+        expected.push_back(chain(p.args, i / m, i % m));
+      CHECK(test::same_bits(p.y.data(), expected.data(), n * m));
+      CHECK(p.y.intact());
+    }
+}
+
 CASE("linear_forward gives the same bits on every set, for any split and across blocks") {
   const struct {
     Index n, k, m;

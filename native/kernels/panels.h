@@ -59,6 +59,23 @@ inline void pack_rows(const float* from, Index ldf, Index lanes, Index length, f
 // Rows `stride` floats apart, a multiple of 1 KiB, fall into few sets of L1 and L2.
 constexpr bool is_crowded(Index stride) { return stride % 256 == 0; }
 
+// Moves the rows of a packed panel that are not all zero together and lists them; returns how many there are.
+inline Index drop_zero_rows(float* panel, Index length, std::int32_t* list) {
+  Index kept = 0;
+  for (Index t = 0; t < length; t++) {
+    F row[kVectors];
+    I any{};
+    MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
+      row[j] = load(panel + t * kColumns + j * kLanes);
+      any |= row[j] != F{};
+    }
+    MILLINER_UNROLL for (int j = 0; j < kVectors; j++) store(panel + kept * kColumns + j * kLanes, row[j]);
+    list[kept] = static_cast<std::int32_t>(t);
+    kept += any_lane(any) ? 1 : 0;
+  }
+  return kept;
+}
+
 // A row stride, at least `length`, whose neighbouring rows fall into different sets of L1: a multiple of a
 // cache line, but not of 1 KiB (kernels.md 2.2: 80 -> 88 % of the peak).
 constexpr Index spread_stride(Index length) {

@@ -25,7 +25,7 @@ export interface Addon {
   // --- products -----------------------------------------------------------------------------------------------------
 
   /**
-   * `v = x w' + bias`; `v = max(v, +0)` if `relu`; dropout if `random`; `h = v`; `y = gate == 0 ? +0 : v * gate`.
+   * `v = x w' + bias` (weights are finite: a term whose x is 0 may be left out); `v = max(v, +0)` if `relu`; dropout if `random`; `h = v`; `y = gate == 0 ? +0 : v * gate`.
    * x [n, k], w [m, k], bias [m], gate [m], h and y [n, m]. Without `gate`, y is v. `h` is written when given; it needs `gate`.
    * Dropout: element (row, unit) is kept where word `unit & 3` of Philox block `(unit >> 2, row, step, stream)` is below
    * `floor(keep * 2^32)`, and is multiplied by float32(1 / keep). `random` = [seedLow, seedHigh, stream, step]; needs `relu`.
