@@ -1,8 +1,10 @@
 #include "kernels/linear_weight.h"
 
+#include "kernels/lock_classes.h"
 #include "kernels/micro_kernel.h"
 #include "kernels/panels.h"
 #include "kernels/set.h"
+#include "kernels/update_rule.h"
 
 // Lanes are inputs: x is packed into panels [rows][kColumns], dy is transposed once, and the whole batch is
 // one run of the chain, so the tile's epilogue can update w. Panels are grouped so that a group stays in L2
@@ -36,52 +38,108 @@ __attribute__((noinline)) void write_lanes_of_tile(Index n, const float* dyt, In
   store_columns(g, dw, k, columns);
 }
 
-// Soft conditioning of a tile: post of its rows, pre of its columns, or null.
+// Soft conditioning: post of the rows of the matrix, pre of its columns, or null.
 struct Condition {
   const float* post;
   const float* pre;
 };
 
-MILLINER_INLINE F conditioned(F g, Condition condition, int i, F pre) {
+MILLINER_INLINE F conditioned(F g, Condition condition, Index row, F pre) {
   if (!condition.post)
     return g;
-  const F post = splat(condition.post[i]);
+  const F post = splat(condition.post[row]);
   const F least = condition.pre ? (post < pre ? post : pre) : post;
   return g * (splat(1.0f) - least);
 }
 
-template <int M, Fetch kFetch>
-__attribute__((noinline)) void update_tile(Index n, const float* dyt, Index ld, const float* x, float* w,
-                                           Index k, float lr, Condition condition, Ahead ahead) {
+// What every tile of an update needs; rows of the streams are k apart.
+template <class Rule> struct Update {
+  Rule rule;
+  Streams<Rule::kStreams> streams;
+  Condition condition;
+  Index n, k, ld; // ld: stride of the transposed dy
+};
+
+// Rows of a tile that follow each other, and columns that do.
+template <class Rule, int M, Fetch kFetch>
+__attribute__((noinline)) void update_tile(const Update<Rule>& update, const float* dyt, const float* x,
+                                           Index row, Index k0) {
+  const Index k = update.k;
   F g[M][kVectors];
-  gradient_tile<M, kFetch>(g, n, dyt, ld, x, ahead);
-  const F step = splat(-lr);
+  gradient_tile<M, kFetch>(g, update.n, dyt, update.ld, x,
+                           {update.streams.at[0] + (row + kRows) * k + k0, k, 0});
+  const Condition condition = update.condition;
   MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
-    const F pre = condition.pre ? load(condition.pre + j * kLanes) : F{};
+    const F pre = condition.pre ? load(condition.pre + k0 + j * kLanes) : F{};
+    MILLINER_UNROLL for (int i = 0; i < M; i++)
+        step_vector(update.rule, conditioned(g[i][j], condition, row + i, pre), update.streams,
+                    (row + i) * k + k0 + j * kLanes);
+  }
+}
+
+// Rows of a tile that are listed, and columns that follow each other: only those elements are read or written
+// whose bit is set in writable[i].
+template <class Rule, int M>
+__attribute__((noinline)) void update_lanes_of_tile(const Update<Rule>& update, const float* dyt,
+                                                    const float* x, const std::int32_t* rows, Index k0,
+                                                    const std::uint32_t* writable, Index columns) {
+  F g[M][kVectors];
+  gradient_tile<M, Fetch::nothing>(g, update.n, dyt, update.ld, x, {});
+  const Condition condition = update.condition;
+  MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
+    const Index lanes = smaller(kLanes, columns - j * kLanes);
+    if (lanes <= 0)
+      break;
+    const F pre = condition.pre ? load_first(condition.pre + k0 + j * kLanes, lanes) : F{};
     MILLINER_UNROLL for (int i = 0; i < M; i++) {
-      float* p = w + i * k + j * kLanes;
-      store(p, fma(step, conditioned(g[i][j], condition, i, pre), load(p)));
+      const std::uint32_t bits = writable[i] >> (j * kLanes) & ((1u << kLanes) - 1u);
+      const Index offset = rows[i] * update.k + k0 + j * kLanes;
+      const F gradient = conditioned(g[i][j], condition, rows[i], pre);
+      if (bits == (1u << kLanes) - 1u)
+        step_vector(update.rule, gradient, update.streams, offset);
+      else if (bits != 0)
+        step_lanes(update.rule, gradient, update.streams, offset, bits);
     }
   }
 }
 
-// Only elements whose bit is set in writable[row] are read or written.
-template <int M>
-__attribute__((noinline)) void update_lanes_of_tile(Index n, const float* dyt, Index ld, const float* x,
-                                                    float* w, Index k, float lr, Condition condition,
-                                                    const std::uint32_t* writable, Index columns) {
+// A tile of listed rows and listed columns, all of them free. While it is computed, the lines of the same
+// columns of the next tile's rows are fetched, if there is one.
+template <class Rule, int M, bool kFetch>
+__attribute__((noinline)) void update_listed_tile(const Update<Rule>& update, const float* dyt,
+                                                  const float* x, const std::int32_t* rows,
+                                                  const std::int32_t* columns, Index count) {
   F g[M][kVectors];
-  gradient_tile<M, Fetch::nothing>(g, n, dyt, ld, x, {});
-  const F step = splat(-lr);
+  clear(g);
+  for (Index t = 0, row = 0; t < update.n; t += kFetchSteps) {
+    if constexpr (kFetch) {
+      constexpr Index kRowsAtATime = (kRows + 1) / 2; // all of them in the 64 steps of the usual batch
+      for (const Index last = smaller(row + kRowsAtATime, kRows); row < last; row++)
+        for (Index column = columns[0]; column < columns[kColumns - 1] + 16; column += 16)
+          for (int s = 0; s < Rule::kStreams; s++)
+            __builtin_prefetch(update.streams.at[s] + rows[kRows + row] * update.k + column, 1, 2);
+    }
+    run_chains<M, kVectors>(smaller(kFetchSteps, update.n - t), dyt + t, update.ld, x + t * kColumns,
+                            kColumns, g);
+  }
+  add_zero(g);
+  const Condition condition = update.condition;
   MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
-    if (j * kLanes >= columns)
+    const std::int32_t* listed = columns + j * kLanes;
+    const Index lanes = smaller(kLanes, count - j * kLanes);
+    if (lanes <= 0)
       break;
-    const F pre =
-        condition.pre ? load_first(condition.pre + j * kLanes, smaller(kLanes, columns - j * kLanes)) : F{};
+    F pre{};
+    if (condition.pre)
+      MILLINER_UNROLL for (int l = 0; l < kLanes; l++) pre[l] = condition.pre[listed[l]];
+    const bool consecutive = follow_each_other(listed, kLanes, lanes);
     MILLINER_UNROLL for (int i = 0; i < M; i++) {
-      float* p = w + i * k + j * kLanes;
-      const I lanes = lanes_of(writable[i] >> (j * kLanes));
-      store_lanes(p, fma(step, conditioned(g[i][j], condition, i, pre), load_lanes(p, lanes)), lanes);
+      const Index offset = rows[i] * update.k;
+      const F gradient = conditioned(g[i][j], condition, rows[i], pre);
+      if (consecutive)
+        step_vector(update.rule, gradient, update.streams, offset + listed[0]);
+      else
+        step_listed(update.rule, gradient, update.streams, offset, listed, lanes);
     }
   }
 }
@@ -156,46 +214,151 @@ void linear_weight_gradient_run(const LinearWeightGradient& args, Range items, f
       });
 }
 
+namespace {
+
+// panel[t][lane] = x[t][columns[lane]], t < n; `count` of the columns are not repetitions of the last one.
+void pack_listed(const float* x, Index ldx, const std::int32_t* columns, Index count, Index n,
+                 float* panel) {
+  if (follow_each_other(columns, kColumns, count)) {
+    pack_rows(x + columns[0], ldx, kColumns, n, panel);
+    return;
+  }
+  MILLINER_UNROLL for (int lane = 0; lane < kColumns; lane += 4) {
+    const Index a = columns[lane], b = columns[lane + 1], c = columns[lane + 2], d = columns[lane + 3];
+    const float* row = x;
+    for (Index t = 0; t < n; t++, row += ldx)
+      *reinterpret_cast<F4Any*>(panel + t * kColumns + lane) = F4{row[a], row[b], row[c], row[d]};
+  }
+}
+
+// Row place(c) of `to` is column c of `from`; columns without a place are left out.
+template <class Place>
+void transpose_to_places(const float* from, Index ldf, Index rows, Index columns, float* to, Index ldt,
+                         const Place& place) {
+  for (Index c = 0; c < columns; c += 4) {
+    Index places[4], placed = 0;
+    for (Index i = 0; i < 4; i++) {
+      places[i] = c + i < columns ? place(c + i) : -1;
+      placed += places[i] >= 0;
+    }
+    Index r = 0;
+    if (placed == 4)
+      for (; r + 4 <= rows; r += 4)
+        transpose_4x4_apart(from + r * ldf + c, ldf, to + places[0] * ldt + r, to + places[1] * ldt + r,
+                            to + places[2] * ldt + r, to + places[3] * ldt + r);
+    for (Index i = 0; i < 4; i++)
+      if (places[i] >= 0)
+        for (Index rest = r; rest < rows; rest++)
+          to[places[i] * ldt + rest] = from[rest * ldf + c + i];
+  }
+}
+
+// Rows [begin, end) in classes of equal locks.
+template <class Rule>
+void update_unlocked(Update<Rule> update, const float* dy, const float* x, const std::uint32_t* locks,
+                     Index m, Index begin, Index end, float* workspace) {
+  const Plan plan(update.n);
+  const Index n = update.n, k = update.k;
+  float* panels = workspace;
+  float* dyt = panels + smaller(plan.panels, ceil_div(k, kColumns)) * n * kColumns;
+  auto* columns = reinterpret_cast<std::int32_t*>(dyt + m * plan.ld);
+  const LockClasses classes(locks, k, begin, end, columns + round_up(k, kColumns));
+  const std::int32_t* order = classes.order();
+  transpose_to_places(dy + begin, m, n, end - begin, dyt, plan.ld, [&](Index i) { return classes.place(i); });
+  update.ld = plan.ld;
+
+  for (Index one = 0; one < classes.count(); one++) {
+    const Index first = classes.start(one), last = classes.start(one + 1);
+    const Index free = list_free_columns(classes.pattern(one), columns);
+    const Index group = plan.panels * kColumns;
+    for (Index group0 = 0; group0 < free; group0 += group) {
+      const Index group_end = smaller(group0 + group, free);
+      for (Index c = group0; c < group_end; c += kColumns)
+        pack_listed(x, k, columns + c, smaller(kColumns, group_end - c), n, panels + (c - group0) * n);
+      for (Index row = first; row < last; row += kRows)
+        for (Index c = group0; c < group_end; c += kColumns) {
+          const float* panel = panels + (c - group0) * n;
+          const float* a = dyt + row * plan.ld;
+          const Index count = smaller(kColumns, group_end - c);
+          if (row + 2 * kRows <= last)
+            update_listed_tile<Rule, kRows, true>(update, a, panel, order + row, columns + c, count);
+          else
+            with_rows(smaller(kRows, last - row), [&]<int M>() {
+              update_listed_tile<Rule, M, false>(update, a, panel, order + row, columns + c, count);
+            });
+        }
+    }
+  }
+
+  // Rows that no class has taken.
+  const Index first = classes.start(classes.count()), last = classes.end(), words = lock_words(k);
+  if (first == last)
+    return;
+  const Index group = plan.panels * kColumns;
+  for (Index group0 = 0; group0 < k; group0 += group) {
+    const Index group_end = smaller(group0 + group, k);
+    for (Index k0 = group0; k0 < group_end; k0 += kColumns)
+      pack_rows(x + k0, k, smaller(kColumns, group_end - k0), n, panels + (k0 - group0) * n);
+    for (Index row = first; row < last; row += kRows)
+      for (Index k0 = group0; k0 < group_end; k0 += kColumns) {
+        const Index rows = smaller(kRows, last - row), count = smaller(kColumns, group_end - k0);
+        std::uint32_t writable[kRows], any = 0;
+        for (Index i = 0; i < rows; i++) {
+          writable[i] = ~(locks[order[row + i] * words + (k0 >> 5)] >> (k0 & 31)) & first_bits(count);
+          any |= writable[i];
+        }
+        if (any == 0)
+          continue;
+        with_rows(rows, [&]<int M>() {
+          update_lanes_of_tile<Rule, M>(update, dyt + row * plan.ld, panels + (k0 - group0) * n, order + row,
+                                        k0, writable, count);
+        });
+      }
+  }
+}
+
+template <class Rule>
+void update_all(Update<Rule> update, const float* dy, const float* x, Index m, Index begin, Index end,
+                float* workspace) {
+  update.ld = Plan(update.n).ld;
+  for_tiles(dy, x, update.n, update.k, m, begin, end, workspace,
+            [&](Index rows, Index row, Index k0, Index columns, const float* dyt, Index, const float* panel) {
+              if (columns == kColumns && row + 2 * kRows <= end) {
+                update_tile<Rule, kRows, Fetch::to_write>(update, dyt, panel, row, k0);
+                return;
+              }
+              std::uint32_t writable[kRows];
+              std::int32_t listed[kRows];
+              for (Index i = 0; i < kRows; i++) {
+                writable[i] = first_bits(columns);
+                listed[i] = static_cast<std::int32_t>(row + i);
+              }
+              with_rows(rows, [&]<int M>() {
+                if (columns == kColumns)
+                  update_tile<Rule, M, Fetch::nothing>(update, dyt, panel, row, k0);
+                else
+                  update_lanes_of_tile<Rule, M>(update, dyt, panel, listed, k0, writable, columns);
+              });
+            });
+}
+
+} // namespace
+
 Work linear_weight_update_work(const LinearWeightUpdate& args) noexcept {
+  std::size_t workspace = Plan(args.n).workspace(args.n, args.k, args.m);
+  if (args.locks)
+    workspace += static_cast<std::size_t>(round_up(args.k, kColumns) + LockClasses::scratch(args.m));
   return {args.k == 0 ? 0 : ceil_div(args.m, kRowStep), weight_nanoseconds(args.n, args.k, args.m),
-          Plan(args.n).workspace(args.n, args.k, args.m)};
+          workspace};
 }
 
 void linear_weight_update_run(const LinearWeightUpdate& args, Range items, float* workspace) noexcept {
   const Index begin = items.begin * kRowStep, end = smaller(items.end * kRowStep, args.m);
-  const Index n = args.n, k = args.k, words = lock_words(k);
-  for_tiles(
-      args.dy, args.x, n, k, args.m, begin, end, workspace,
-      [&](Index rows, Index row, Index k0, Index columns, const float* dyt, Index ld, const float* panel) {
-        std::uint32_t writable[kRows], any = first_bits(columns), all = any;
-        if (args.locks) {
-          any = 0;
-          for (Index i = 0; i < rows; i++) {
-            writable[i] = ~(args.locks[(row + i) * words + (k0 >> 5)] >> (k0 & 31)) & first_bits(columns);
-            any |= writable[i];
-            all &= writable[i];
-          }
-        } else if (columns < kColumns) {
-          for (Index i = 0; i < rows; i++)
-            writable[i] = all;
-        }
-        if (any == 0)
-          return;
-        float* w = args.w + row * k + k0;
-        const Condition condition = {args.post ? args.post + row : nullptr,
-                                     args.pre ? args.pre + k0 : nullptr};
-        const bool plain = all == first_bits(kColumns);
-        if (plain && row + 2 * kRows <= end)
-          update_tile<kRows, Fetch::to_write>(n, dyt, ld, panel, w, k, args.lr, condition,
-                                              {w + kRows * k, k, 0});
-        else
-          with_rows(rows, [&]<int M>() {
-            if (plain)
-              update_tile<M, Fetch::nothing>(n, dyt, ld, panel, w, k, args.lr, condition, {});
-            else
-              update_lanes_of_tile<M>(n, dyt, ld, panel, w, k, args.lr, condition, writable, columns);
-          });
-      });
+  const Update<SgdRule> update = {SgdRule(args.lr), {{args.w}}, {args.post, args.pre}, args.n, args.k, 0};
+  if (args.locks)
+    update_unlocked(update, args.dy, args.x, args.locks, args.m, begin, end, workspace);
+  else
+    update_all(update, args.dy, args.x, args.m, begin, end, workspace);
 }
 
 } // namespace milliner::MILLINER_SET

@@ -9,17 +9,23 @@ namespace {
 using F4 = float __attribute__((vector_size(16)));
 using F4Any = float __attribute__((vector_size(16), aligned(4), may_alias));
 
-// to[c * ldt + r] = from[r * ldf + c] for a 4 x 4 block, in registers.
-MILLINER_INLINE void transpose_4x4(const float* from, Index ldf, float* to, Index ldt) {
+// to[c][r] = from[r * ldf + c] for a 4 x 4 block, in registers.
+MILLINER_INLINE void transpose_4x4_apart(const float* from, Index ldf, float* to0, float* to1, float* to2,
+                                         float* to3) {
   const F4 a = *reinterpret_cast<const F4Any*>(from), b = *reinterpret_cast<const F4Any*>(from + ldf);
   const F4 c = *reinterpret_cast<const F4Any*>(from + 2 * ldf),
            d = *reinterpret_cast<const F4Any*>(from + 3 * ldf);
   const F4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
   const F4 ef = __builtin_shufflevector(a, b, 2, 6, 3, 7), gh = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  *reinterpret_cast<F4Any*>(to) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-  *reinterpret_cast<F4Any*>(to + ldt) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-  *reinterpret_cast<F4Any*>(to + 2 * ldt) = __builtin_shufflevector(ef, gh, 0, 1, 4, 5);
-  *reinterpret_cast<F4Any*>(to + 3 * ldt) = __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
+  *reinterpret_cast<F4Any*>(to0) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+  *reinterpret_cast<F4Any*>(to1) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+  *reinterpret_cast<F4Any*>(to2) = __builtin_shufflevector(ef, gh, 0, 1, 4, 5);
+  *reinterpret_cast<F4Any*>(to3) = __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
+}
+
+// The same with rows of `to` ldt apart.
+MILLINER_INLINE void transpose_4x4(const float* from, Index ldf, float* to, Index ldt) {
+  transpose_4x4_apart(from, ldf, to, to + ldt, to + 2 * ldt, to + 3 * ldt);
 }
 
 // to[c * ldt + r] = from[r * ldf + c], r < rows, c < columns.

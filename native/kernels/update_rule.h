@@ -1,0 +1,66 @@
+// The arithmetic of an optimizer for one vector of elements: the only place where it is written, so that a
+// step in the tile of a weight gradient and a step from a materialised gradient have the same bits.
+//
+// A rule changes streams[0], the weights, and streams[1..], its state, by the gradient g of the same
+// elements.
+#pragma once
+
+#include "kernels/vector.h"
+
+namespace milliner::MILLINER_SET {
+namespace {
+
+// w = fma(-lr, g, w)
+struct SgdRule {
+  static constexpr int kStreams = 1;
+  F step;
+
+  explicit SgdRule(float lr) : step(splat(-lr)) {}
+
+  MILLINER_INLINE void operator()(F g, F (&streams)[1]) const { streams[0] = fma(step, g, streams[0]); }
+};
+
+// The arrays that a rule reads and writes, of one shape: the weights, then its state.
+template <int S> struct Streams {
+  float* at[S];
+};
+
+template <class Rule>
+MILLINER_INLINE void step_vector(const Rule& rule, F g, const Streams<Rule::kStreams>& streams,
+                                 Index offset) {
+  F values[Rule::kStreams];
+  MILLINER_UNROLL for (int s = 0; s < Rule::kStreams; s++) values[s] = load(streams.at[s] + offset);
+  rule(g, values);
+  MILLINER_UNROLL for (int s = 0; s < Rule::kStreams; s++) store(streams.at[s] + offset, values[s]);
+}
+
+// Only the lanes of `bits` are read or written.
+template <class Rule>
+MILLINER_INLINE void step_lanes(const Rule& rule, F g, const Streams<Rule::kStreams>& streams, Index offset,
+                                std::uint32_t bits) {
+  const I lanes = lanes_of(bits);
+  F values[Rule::kStreams];
+  MILLINER_UNROLL for (int s = 0; s < Rule::kStreams; s++) values[s] =
+      load_lanes(streams.at[s] + offset, lanes);
+  rule(g, values);
+  MILLINER_UNROLL for (int s = 0; s < Rule::kStreams; s++)
+      store_lanes(streams.at[s] + offset, values[s], lanes);
+}
+
+// Lane l is element columns[l]; only the first `count` lanes are written.
+template <class Rule>
+MILLINER_INLINE void step_listed(const Rule& rule, F g, const Streams<Rule::kStreams>& streams, Index offset,
+                                 const std::int32_t* columns, Index count) {
+  F values[Rule::kStreams];
+  MILLINER_UNROLL for (int s = 0; s < Rule::kStreams; s++) {
+    MILLINER_UNROLL for (int l = 0; l < kLanes; l++) values[s][l] = streams.at[s][offset + columns[l]];
+  }
+  rule(g, values);
+  MILLINER_UNROLL for (int s = 0; s < Rule::kStreams; s++) {
+    float* p = streams.at[s] + offset;
+    MILLINER_UNROLL for (int l = 0; l < kLanes; l++) if (l < count) p[columns[l]] = values[s][l];
+  }
+}
+
+} // namespace
+} // namespace milliner::MILLINER_SET
