@@ -103,6 +103,24 @@ __attribute__((noinline)) void update_lanes_of_tile(const Update<Rule>& update, 
   }
 }
 
+// The end of a tile of listed rows and columns; g has rows of kColumns.
+template <class Rule>
+MILLINER_INLINE void step_listed_rows(const Update<Rule>& update, const float* g, const std::int32_t* rows,
+                                      int count_rows, const std::int32_t* columns, Index count) {
+  const Condition condition = update.condition;
+  F pre[kVectors] = {};
+  if (condition.pre)
+    MILLINER_UNROLL for (int j = 0; j < kVectors; j++) pre[j] = gather(condition.pre, columns + j * kLanes);
+#pragma GCC unroll 1
+  for (int i = 0; i < count_rows; i++, g += kColumns)
+    MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
+      const Index lanes = smaller(kLanes, count - j * kLanes);
+      if (lanes > 0)
+        step_listed(update.rule, conditioned(load(g + j * kLanes), condition, rows[i], pre[j]),
+                    update.streams, rows[i] * update.k, columns + j * kLanes, lanes);
+    }
+}
+
 // A tile of listed rows and listed columns, all of them free. While it is computed, the lines of the same
 // columns of the next tile's rows are fetched, if there is one.
 template <class Rule, int M, bool kFetch>
@@ -115,7 +133,7 @@ __attribute__((noinline)) void update_listed_tile(const Update<Rule>& update, co
     if constexpr (kFetch) {
       constexpr Index kRowsAtATime = (kRows + 1) / 2; // all of them in the 64 steps of the usual batch
       for (const Index last = smaller(row + kRowsAtATime, kRows); row < last; row++)
-        for (Index column = columns[0]; column < columns[kColumns - 1] + 16; column += 16)
+        for (Index column = columns[0]; column <= columns[kColumns - 1]; column += 16)
           for (int s = 0; s < Rule::kStreams; s++)
             __builtin_prefetch(update.streams.at[s] + rows[kRows + row] * update.k + column, 1, 2);
     }
@@ -124,23 +142,19 @@ __attribute__((noinline)) void update_listed_tile(const Update<Rule>& update, co
   }
   add_zero(g);
   const Condition condition = update.condition;
+  if (!follow_each_other(columns, kColumns, count)) {
+    // Scattering takes a tenth of the chains' time, and through memory its code is small.
+    alignas(64) float tile[M * kColumns];
+    store_tile(g, tile, kColumns);
+    step_listed_rows(update, tile, rows, M, columns, count);
+    return;
+  }
   MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
-    const std::int32_t* listed = columns + j * kLanes;
-    const Index lanes = smaller(kLanes, count - j * kLanes);
-    if (lanes <= 0)
-      break;
-    F pre{};
-    if (condition.pre)
-      MILLINER_UNROLL for (int l = 0; l < kLanes; l++) pre[l] = condition.pre[listed[l]];
-    const bool consecutive = follow_each_other(listed, kLanes, lanes);
-    MILLINER_UNROLL for (int i = 0; i < M; i++) {
-      const Index offset = rows[i] * update.k;
-      const F gradient = conditioned(g[i][j], condition, rows[i], pre);
-      if (consecutive)
-        step_vector(update.rule, gradient, update.streams, offset + listed[0]);
-      else
-        step_listed(update.rule, gradient, update.streams, offset, listed, lanes);
-    }
+    const Index column = columns[0] + j * kLanes;
+    const F pre = condition.pre ? load(condition.pre + column) : F{};
+    MILLINER_UNROLL for (int i = 0; i < M; i++)
+        step_vector(update.rule, conditioned(g[i][j], condition, rows[i], pre), update.streams,
+                    rows[i] * update.k + column);
   }
 }
 
@@ -217,8 +231,7 @@ void linear_weight_gradient_run(const LinearWeightGradient& args, Range items, f
 namespace {
 
 // panel[t][lane] = x[t][columns[lane]], t < n; `count` of the columns are not repetitions of the last one.
-void pack_listed(const float* x, Index ldx, const std::int32_t* columns, Index count, Index n,
-                 float* panel) {
+void pack_listed(const float* x, Index ldx, const std::int32_t* columns, Index count, Index n, float* panel) {
   if (follow_each_other(columns, kColumns, count)) {
     pack_rows(x + columns[0], ldx, kColumns, n, panel);
     return;

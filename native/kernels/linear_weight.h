@@ -8,12 +8,14 @@
 //   c = 1 - min(post[unit], pre[k]), or 1 - post[unit] without pre; no multiplication without post
 //
 // The update happens in the tile that computed the gradient: the gradient is never stored, and the weights'
-// lines, which had to be fetched anyway, are the only traffic. A tile whose elements are all locked is
-// neither computed nor touched.
+// lines, which had to be fetched anyway, are the only traffic. Rows of equal locks are computed over their
+// free columns only (lock_classes.h): what is locked costs nothing, and is neither read nor written.
 //
 // Shapes   dy [n, m], x [n, k], w and dw [m, k], post [m], pre [k]; row-major, contiguous, any alignment. No
-// overlap. Bits     one chain of fma per element, rows ascending from +0, then +0 is added. |error of g| <= n
-// * 2^-24 * sum |dy x|. Cost     2 n k m flops, less the locked tiles; reads and writes w once.
+// overlap.
+// Bits     one chain of fma per element, rows ascending from +0, then +0 is added. |error of g| <= n
+// * 2^-24 * sum |dy x|. Cost     2 n f flops for f free elements of w, of which each is read and written
+// once.
 #pragma once
 
 #include "kernels/work.h"

@@ -60,9 +60,8 @@ BENCH(linear_weight) {
                     bench.table.linear_weight_update, args);
     };
     // Rule `min`, half of the units protected: the arithmetic that is left is 3/4.
-    measure_locked("min, runs of 100", lock_where(m, k, [](Index i, Index j) {
-                     return i / 100 % 2 == 0 && j / 100 % 2 == 0;
-                   }));
+    measure_locked("min, runs of 100",
+                   lock_where(m, k, [](Index i, Index j) { return i / 100 % 2 == 0 && j / 100 % 2 == 0; }));
     const std::vector<unsigned> rows = used_by_tasks(m, 5, 1), columns = used_by_tasks(k, 5, 2);
     const auto of = [](const std::vector<unsigned>& used, Index i) {
       return used[static_cast<std::size_t>(i)];

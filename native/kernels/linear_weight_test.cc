@@ -27,6 +27,23 @@ struct Problem {
     args.dy = dy.data(), args.x = x.data(), args.w = w.data(), args.lr = kRate;
     args.n = n, args.k = k, args.m = m;
   }
+
+  // Locks an element where one task uses both its units; units share their tasks in runs of `run`.
+  void lock_by_tasks(int tasks, Index run) {
+    const auto draw = [&](Index units) {
+      std::vector<std::uint32_t> used;
+      for (Index i = 0; i < units; i++)
+        used.push_back(i % run == 0 ? numbers.word() >> 8 & ((1u << tasks) - 1u) : used.back());
+      return used;
+    };
+    const std::vector<std::uint32_t> rows = draw(args.m), columns = draw(args.k);
+    for (Index i = 0; i < locks.size(); i++)
+      locks[i] = 0;
+    for (Index i = 0; i < args.m; i++)
+      for (Index j = 0; j < args.k; j++)
+        if (rows[static_cast<std::size_t>(i)] & columns[static_cast<std::size_t>(j)])
+          locks[i * lock_words(args.k) + j / 32] |= 1u << (j % 32);
+  }
 };
 
 float gradient_chain(const LinearWeightUpdate& args, Index unit, Index k) {
@@ -124,6 +141,43 @@ CASE("linear_weight_update gives the same bits on every set and for any split") 
       RUN(linear_weight_update, p.args, parts);
       CHECK(test::same_bits(p.w.data(), expected.data(), m * k));
     }
+  }
+}
+
+CASE("linear_weight_update follows its contract under the locks of tasks, in classes of any size") {
+  for (int round = 0; round < 120; round++) {
+    Numbers shapes(static_cast<unsigned>(1000 + round));
+    const Index n = shapes.below(70), k = 1 + shapes.below(round % 4 == 0 ? 600 : 150),
+                m = 1 + shapes.below(round % 3 == 0 ? 250 : 60);
+    Problem p(n, k, m, static_cast<unsigned>(round));
+    p.lock_by_tasks(1 + round % 5, round % 2 == 0 ? 1 : 1 + shapes.below(40));
+    p.args.locks = p.locks.data();
+    if (round % 6 == 1)
+      p.args.post = p.post.data();
+    if (round % 12 == 1)
+      p.args.pre = p.pre.data();
+    const std::vector<float> expected = updated(p.args);
+
+    RUN(linear_weight_update, p.args, 1 + round % 3);
+
+    CHECK(test::same_bits(p.w.data(), expected.data(), m * k));
+    CHECK(p.w.intact());
+  }
+}
+
+CASE("bits of locks beyond the last column mean nothing") {
+  for (const Index k : {1, 31, 33, 50}) {
+    const Index n = 5, m = 40;
+    Problem p(n, k, m, 9);
+    p.lock_by_tasks(2, 1);
+    p.args.locks = p.locks.data();
+    const std::vector<float> expected = updated(p.args);
+    for (Index i = 0; i < m; i++)
+      p.locks[i * lock_words(k) + k / 32] ^= (p.numbers.word() | 1u << 31) << (k % 32);
+
+    RUN(linear_weight_update, p.args, 1);
+
+    CHECK(test::same_bits(p.w.data(), expected.data(), m * k));
   }
 }
 

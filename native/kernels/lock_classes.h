@@ -73,7 +73,8 @@ inline Index list_free_columns(const LockRow& row, std::int32_t* columns) {
   return count;
 }
 
-// Whether the first `wanted` columns of a list are a run, of which `count` are not repetitions of the last one.
+// Whether the first `wanted` columns of a list are a run, of which `count` are not repetitions of the last
+// one.
 inline bool follow_each_other(const std::int32_t* columns, Index wanted, Index count) {
   return count >= wanted && columns[wanted - 1] - columns[0] == wanted - 1;
 }

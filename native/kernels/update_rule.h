@@ -47,18 +47,31 @@ MILLINER_INLINE void step_lanes(const Rule& rule, F g, const Streams<Rule::kStre
       store_lanes(streams.at[s] + offset, values[s], lanes);
 }
 
+// p[columns[l]] of every lane l.
+MILLINER_INLINE F gather(const float* p, const std::int32_t* columns) {
+  F values;
+  MILLINER_UNROLL for (int l = 0; l < kLanes; l++) values[l] = p[columns[l]];
+  return values;
+}
+
 // Lane l is element columns[l]; only the first `count` lanes are written.
 template <class Rule>
 MILLINER_INLINE void step_listed(const Rule& rule, F g, const Streams<Rule::kStreams>& streams, Index offset,
                                  const std::int32_t* columns, Index count) {
   F values[Rule::kStreams];
-  MILLINER_UNROLL for (int s = 0; s < Rule::kStreams; s++) {
-    MILLINER_UNROLL for (int l = 0; l < kLanes; l++) values[s][l] = streams.at[s][offset + columns[l]];
-  }
+  MILLINER_UNROLL for (int s = 0; s < Rule::kStreams; s++) values[s] =
+      gather(streams.at[s] + offset, columns);
   rule(g, values);
   MILLINER_UNROLL for (int s = 0; s < Rule::kStreams; s++) {
     float* p = streams.at[s] + offset;
-    MILLINER_UNROLL for (int l = 0; l < kLanes; l++) if (l < count) p[columns[l]] = values[s][l];
+    if (count == kLanes) {
+      MILLINER_UNROLL for (int l = 0; l < kLanes; l++) p[columns[l]] = values[s][l];
+    } else {
+      alignas(64) float written[kLanes];
+      store(written, values[s]);
+      for (Index l = 0; l < count; l++)
+        p[columns[l]] = written[l];
+    }
   }
 }
 
