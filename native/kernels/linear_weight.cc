@@ -268,7 +268,7 @@ void transpose_to_places(const float* from, Index ldf, Index rows, Index columns
 
 // Rows [begin, end) in classes of equal locks.
 template <class Rule>
-void update_unlocked(Update<Rule> update, const float* dy, const float* x, const std::uint32_t* locks,
+void update_unlocked(const Update<Rule>& update, const float* dy, const float* x, const std::uint32_t* locks,
                      Index m, Index begin, Index end, float* workspace) {
   const Plan plan(update.n);
   const Index n = update.n, k = update.k;
@@ -278,7 +278,6 @@ void update_unlocked(Update<Rule> update, const float* dy, const float* x, const
   const LockClasses classes(locks, k, begin, end, columns + round_up(k, kColumns));
   const std::int32_t* order = classes.order();
   transpose_to_places(dy + begin, m, n, end - begin, dyt, plan.ld, [&](Index i) { return classes.place(i); });
-  update.ld = plan.ld;
 
   for (Index one = 0; one < classes.count(); one++) {
     const Index first = classes.start(one), last = classes.start(one + 1);
@@ -331,9 +330,8 @@ void update_unlocked(Update<Rule> update, const float* dy, const float* x, const
 }
 
 template <class Rule>
-void update_all(Update<Rule> update, const float* dy, const float* x, Index m, Index begin, Index end,
+void update_all(const Update<Rule>& update, const float* dy, const float* x, Index m, Index begin, Index end,
                 float* workspace) {
-  update.ld = Plan(update.n).ld;
   for_tiles(dy, x, update.n, update.k, m, begin, end, workspace,
             [&](Index rows, Index row, Index k0, Index columns, const float* dyt, Index, const float* panel) {
               if (columns == kColumns && row + 2 * kRows <= end) {
@@ -355,23 +353,50 @@ void update_all(Update<Rule> update, const float* dy, const float* x, Index m, I
             });
 }
 
-} // namespace
-
-Work linear_weight_update_work(const LinearWeightUpdate& args) noexcept {
+template <class Args> Work update_work(const Args& args, int streams) {
+  const double elements = static_cast<double>(args.m) * static_cast<double>(args.k);
   std::size_t workspace = Plan(args.n).workspace(args.n, args.k, args.m);
   if (args.locks)
     workspace += static_cast<std::size_t>(round_up(args.k, kColumns) + LockClasses::scratch(args.m));
-  return {args.k == 0 ? 0 : ceil_div(args.m, kRowStep), weight_nanoseconds(args.n, args.k, args.m),
+  return {args.k == 0 ? 0 : ceil_div(args.m, kRowStep),
+          weight_nanoseconds(args.n, args.k, args.m) + 8.0 * (streams - 1) * elements / kBytesPerNanosecond,
           workspace};
 }
 
-void linear_weight_update_run(const LinearWeightUpdate& args, Range items, float* workspace) noexcept {
+template <class Rule, class Args>
+void update_run(const Rule& rule, const Streams<Rule::kStreams>& streams, const Args& args, Range items,
+                float* workspace) {
   const Index begin = items.begin * kRowStep, end = smaller(items.end * kRowStep, args.m);
-  const Update<SgdRule> update = {SgdRule(args.lr), {{args.w}}, {args.post, args.pre}, args.n, args.k, 0};
+  const Update<Rule> update = {rule, streams, {args.post, args.pre}, args.n, args.k, Plan(args.n).ld};
   if (args.locks)
     update_unlocked(update, args.dy, args.x, args.locks, args.m, begin, end, workspace);
   else
     update_all(update, args.dy, args.x, args.m, begin, end, workspace);
+}
+
+} // namespace
+
+Work linear_weight_update_work(const LinearWeightUpdate& args) noexcept { return update_work(args, 1); }
+
+void linear_weight_update_run(const LinearWeightUpdate& args, Range items, float* workspace) noexcept {
+  update_run(SgdRule(args.lr), {{args.w}}, args, items, workspace);
+}
+
+Work linear_weight_momentum_work(const LinearWeightMomentum& args) noexcept {
+  return update_work(args, args.velocity ? 2 : 1);
+}
+
+void linear_weight_momentum_run(const LinearWeightMomentum& args, Range items, float* workspace) noexcept {
+  if (args.velocity)
+    update_run(MomentumRule(args.factors), {{args.w, args.velocity}}, args, items, workspace);
+  else
+    update_run(DecayRule(args.factors), {{args.w}}, args, items, workspace);
+}
+
+Work linear_weight_adam_work(const LinearWeightAdam& args) noexcept { return update_work(args, 3); }
+
+void linear_weight_adam_run(const LinearWeightAdam& args, Range items, float* workspace) noexcept {
+  update_run(AdamRule(args.factors), {{args.w, args.mean, args.square}}, args, items, workspace);
 }
 
 } // namespace milliner::MILLINER_SET

@@ -2,22 +2,26 @@
 //
 //   g[unit][k] = sum over rows of dy[row][unit] * x[row][k]
 //   linear_weight_gradient:  dw = g
-//   linear_weight_update:    w  = fma(-lr, g * c, w)     where the element is not locked
-//                            w  is not written           where bit k & 31 of locks[unit * ceil(k / 32) + (k
-//                            >> 5)] is 1
-//   c = 1 - min(post[unit], pre[k]), or 1 - post[unit] without pre; no multiplication without post
+//   linear_weight_update:    w steps by g * c as sgd does (optimizer_step.h)
+//   linear_weight_momentum, linear_weight_adam:   w and its state, as momentum and adam do
+//
+//   c = 1 - min(post[unit], pre[k]), or 1 - post[unit] without pre; no multiplication without post. Neither w
+//   nor state is written where bit k & 31 of locks[unit * ceil(k / 32) + (k >> 5)] is 1.
 //
 // The update happens in the tile that computed the gradient: the gradient is never stored, and the weights'
-// lines, which had to be fetched anyway, are the only traffic. Rows of equal locks are computed over their
-// free columns only (lock_classes.h): what is locked costs nothing, and is neither read nor written.
+// lines and the state's, which had to be fetched anyway, are the only traffic. Rows of equal locks are
+// computed over their free columns only (lock_classes.h): what is locked costs nothing, and is neither read
+// nor written.
 //
-// Shapes   dy [n, m], x [n, k], w and dw [m, k], post [m], pre [k]; row-major, contiguous, any alignment. No
-// overlap.
-// Bits     one chain of fma per element, rows ascending from +0, then +0 is added. |error of g| <= n
-// * 2^-24 * sum |dy x|. Cost     2 n f flops for f free elements of w, of which each is read and written
-// once.
+// Shapes   dy [n, m], x [n, k], w, dw and the state [m, k], post [m], pre [k]; row-major, contiguous, any
+//          alignment. No overlap.
+// Bits     one chain of fma per element, rows ascending from +0, then +0 is added; the rest in the order of
+//          optimizer_step.h, so that a step from a stored gradient has the same bits.
+//          |error of g| <= n * 2^-24 * sum |dy x|.
+// Cost     2 n f flops for f free elements of w, of which each is read and written once.
 #pragma once
 
+#include "kernels/optimizer_step.h"
 #include "kernels/work.h"
 
 namespace milliner {
@@ -40,7 +44,29 @@ struct LinearWeightUpdate {
   Index n, k, m;
 };
 
-// Words of lock bits in a row of k elements: rows begin at a word.
-constexpr Index lock_words(Index k) { return ceil_div(k, 32); }
+struct LinearWeightMomentum {
+  const float* dy;
+  const float* x;
+  float* w;
+  float* velocity; // or null: then momentum counts as 0
+  MomentumFactors factors;
+  const float* post;          // or null
+  const float* pre;           // or null
+  const std::uint32_t* locks; // or null
+  Index n, k, m;
+};
+
+struct LinearWeightAdam {
+  const float* dy;
+  const float* x;
+  float* w;
+  float* mean;
+  float* square;
+  AdamFactors factors;
+  const float* post;          // or null
+  const float* pre;           // or null
+  const std::uint32_t* locks; // or null
+  Index n, k, m;
+};
 
 } // namespace milliner

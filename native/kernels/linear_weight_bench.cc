@@ -47,6 +47,26 @@ BENCH(linear_weight) {
     bench.measure("linear_weight_update", shape, flops, bytes, bench.table.linear_weight_update, args);
     if (m == 10)
       continue;
+    const bench::Buffer first(m * k), second(m * k, 2);
+    for (Index i = 0; i < m * k; i++)
+      second.data()[i] *= second.data()[i]; // a mean of squares
+    const LinearWeightMomentum momentum = {
+        args.dy, args.x, args.w, first.data(), {1e-6f, 0.9f, 0, false}, nullptr, nullptr, nullptr, n, k, m};
+    LinearWeightAdam adam = {args.dy,
+                             args.x,
+                             args.w,
+                             first.data(),
+                             second.data(),
+                             {1e-6f, 1, 0, 0.1f, 0.999f, 1e-3f, 1, 1e-8f},
+                             nullptr,
+                             nullptr,
+                             nullptr,
+                             n,
+                             k,
+                             m};
+    bench.measure("linear_weight_momentum", shape, flops, 2 * bytes, bench.table.linear_weight_momentum,
+                  momentum);
+    bench.measure("linear_weight_adam", shape, flops, 3 * bytes, bench.table.linear_weight_adam, adam);
     if (n == 64) {
       args.post = post.data(), args.pre = pre.data();
       bench.measure("linear_weight_update", shape + " conditioned", flops, bytes,
@@ -58,6 +78,9 @@ BENCH(linear_weight) {
       args.locks = locks.data();
       bench.measure("linear_weight_update", shape + " " + what, flops, bytes,
                     bench.table.linear_weight_update, args);
+      adam.locks = locks.data();
+      bench.measure("linear_weight_adam", shape + " " + what, flops, 3 * bytes,
+                    bench.table.linear_weight_adam, adam);
     };
     // Rule `min`, half of the units protected: the arithmetic that is left is 3/4.
     measure_locked("min, runs of 100",

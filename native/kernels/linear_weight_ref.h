@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/linear_weight.h"
+#include "kernels/optimizer_step_ref.h"
 
 #include <cmath>
 
@@ -18,10 +19,6 @@ inline double linear_weight_gradient_ref(const float* dy, const float* x, Index 
     magnitude += std::abs(term);
   }
   return sum;
-}
-
-inline bool is_locked_ref(const std::uint32_t* locks, Index columns, Index row, Index column) {
-  return locks && (locks[row * lock_words(columns) + (column >> 5)] >> (column & 31) & 1u);
 }
 
 } // namespace milliner

@@ -165,6 +165,83 @@ CASE("linear_weight_update follows its contract under the locks of tasks, in cla
   }
 }
 
+CASE("a step in the tile has the bits of a step from the stored gradient, for every rule, with and without "
+     "locks") {
+  for (int round = 0; round < 96; round++) {
+    Numbers shapes(static_cast<unsigned>(2000 + round));
+    const Index n = shapes.below(70), k = 1 + shapes.below(200), m = 1 + shapes.below(100);
+    Problem p(n, k, m, static_cast<unsigned>(round));
+    Floats first(m * k, p.numbers, 2), second(m * k, p.numbers, 3);
+    for (Index i = 0; i < m * k; i++)
+      second[i] = std::abs(second[i]);
+    if (round % 3 == 2)
+      p.lock_by_tasks(1 + round % 4, 1 + round % 7);
+    const std::uint32_t* locks = round % 3 ? p.locks.data() : nullptr;
+    for (Index i = 0; i < m * k; i++)
+      if (is_locked_ref(locks, k, i / k, i % k))
+        first[i] = second[i] = std::numeric_limits<float>::quiet_NaN();
+    Floats g(m * k), w(m * k), first2(m * k), second2(m * k);
+    const auto bytes = static_cast<std::size_t>(m * k) * 4;
+    std::memcpy(w.data(), p.w.data(), bytes);
+    std::memcpy(first2.data(), first.data(), bytes);
+    std::memcpy(second2.data(), second.data(), bytes);
+    RUN(linear_weight_gradient, (LinearWeightGradient{p.args.dy, p.args.x, g.data(), n, k, m}), 1);
+    const Index parts = 1 + round % 2;
+
+    if (round & 1) {
+      const AdamFactors factors = {
+          1e-3f, round & 2 ? 0.99f : 1.0f, round & 4 ? 0.01f : 0.0f, 0.1f, 0.999f, 1e-3f, 2, 1e-8f};
+      RUN(linear_weight_adam,
+          (LinearWeightAdam{p.args.dy, p.args.x, p.w.data(), first.data(), second.data(), factors, nullptr,
+                            nullptr, locks, n, k, m}),
+          parts);
+      RUN(adam, (Adam{w.data(), g.data(), first2.data(), second2.data(), factors, locks, m, k}), 1);
+    } else {
+      const MomentumFactors factors = {0.1f, 0.9f, round & 2 ? 0.01f : 0.0f, (round & 4) != 0};
+      const bool velocity = round & 8;
+      RUN(linear_weight_momentum,
+          (LinearWeightMomentum{p.args.dy, p.args.x, p.w.data(), velocity ? first.data() : nullptr, factors,
+                                nullptr, nullptr, locks, n, k, m}),
+          parts);
+      RUN(momentum, (Momentum{w.data(), g.data(), velocity ? first2.data() : nullptr, factors, locks, m, k}),
+          1);
+    }
+
+    CHECK(test::same_bits(p.w.data(), w.data(), m * k));
+    CHECK(test::same_bits(first.data(), first2.data(), m * k));
+    CHECK(test::same_bits(second.data(), second2.data(), m * k));
+    CHECK(p.w.intact() && first.intact() && second.intact());
+  }
+}
+
+CASE("soft conditioning scales the gradient that a rule with state sees") {
+  const Index n = 9, k = 70, m = 23;
+  for (const bool locked : {false, true}) {
+    Problem p(n, k, m, 12);
+    Floats velocity(m * k, p.numbers, 2);
+    const MomentumFactors factors = {0.1f, 0.9f, 0, false};
+    const std::uint32_t* locks = locked ? p.locks.data() : nullptr;
+    std::vector<float> w, v;
+    for (Index i = 0; i < m * k; i++) {
+      const float least = p.pre[i % k] <= p.post[i / k] ? p.pre[i % k] : p.post[i / k];
+      const Element<float> before = {p.w[i], velocity[i], 0};
+      const Element<float> e =
+          is_locked_ref(locks, k, i / k, i % k)
+              ? before
+              : momentum_ref(factors, gradient_chain(p.args, i / k, i % k) * (1.0f - least), before, true);
+      w.push_back(e.w), v.push_back(e.first);
+    }
+
+    RUN(linear_weight_momentum,
+        (LinearWeightMomentum{p.args.dy, p.args.x, p.w.data(), velocity.data(), factors, p.post.data(),
+                              p.pre.data(), locks, n, k, m}),
+        2);
+
+    CHECK(test::same_bits(p.w.data(), w.data(), m * k));
+    CHECK(test::same_bits(velocity.data(), v.data(), m * k));
+  }
+}
+
 CASE("bits of locks beyond the last column mean nothing") {
   for (const Index k : {1, 31, 33, 50}) {
     const Index n = 5, m = 40;

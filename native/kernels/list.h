@@ -16,14 +16,16 @@
 #include "kernels/linear_input_gradient.h"
 #include "kernels/linear_weight.h"
 #include "kernels/max_pool2d.h"
+#include "kernels/optimizer_step.h"
 #include "kernels/reductions.h"
-#include "kernels/sgd.h"
 
 #define MILLINER_KERNELS(X)                                                                                  \
   X(linear_forward, LinearForward, "linearForward")                                                          \
   X(linear_input_gradient, LinearInputGradient, "linearInputGradient")                                       \
   X(linear_weight_gradient, LinearWeightGradient, "linearWeightGradient")                                    \
   X(linear_weight_update, LinearWeightUpdate, "linearWeightUpdate")                                          \
+  X(linear_weight_momentum, LinearWeightMomentum, "linearWeightMomentum")                                    \
+  X(linear_weight_adam, LinearWeightAdam, "linearWeightAdam")                                                \
   X(activation_backward, ActivationBackward, "activationBackward")                                           \
   X(gate_apply, GateApply, "gateApply")                                                                      \
   X(conv2d_forward, Conv2dForward, "conv2dForward")                                                          \
@@ -38,6 +40,8 @@
   X(gate_backward, GateBackward, "gateBackward")                                                             \
   X(cross_entropy, CrossEntropy, "crossEntropy")                                                             \
   X(sgd, Sgd, "sgd")                                                                                         \
+  X(momentum, Momentum, "momentum")                                                                          \
+  X(adam, Adam, "adam")                                                                                      \
   X(add, Binary, "add")                                                                                      \
   X(multiply, Binary, "multiply")                                                                            \
   X(scale, Scale, "scale")                                                                                   \

@@ -5,12 +5,12 @@
 // elements.
 #pragma once
 
+#include "kernels/optimizer_step.h"
 #include "kernels/vector.h"
 
 namespace milliner::MILLINER_SET {
 namespace {
 
-// w = fma(-lr, g, w)
 struct SgdRule {
   static constexpr int kStreams = 1;
   F step;
@@ -18,6 +18,57 @@ struct SgdRule {
   explicit SgdRule(float lr) : step(splat(-lr)) {}
 
   MILLINER_INLINE void operator()(F g, F (&streams)[1]) const { streams[0] = fma(step, g, streams[0]); }
+};
+
+MILLINER_INLINE F with_decay(F g, F w, float decay) { return decay == 0 ? g : fma(splat(decay), w, g); }
+
+// Momentum without a velocity: SGD with weight decay.
+struct DecayRule {
+  static constexpr int kStreams = 1;
+  F step;
+  float decay;
+
+  explicit DecayRule(const MomentumFactors& factors) : step(splat(-factors.lr)), decay(factors.decay) {}
+
+  MILLINER_INLINE void operator()(F g, F (&streams)[1]) const {
+    streams[0] = fma(step, with_decay(g, streams[0], decay), streams[0]);
+  }
+};
+
+struct MomentumRule {
+  static constexpr int kStreams = 2;
+  F step, momentum;
+  float decay;
+  bool nesterov;
+
+  explicit MomentumRule(const MomentumFactors& factors)
+      : step(splat(-factors.lr)), momentum(splat(factors.momentum)), decay(factors.decay),
+        nesterov(factors.nesterov) {}
+
+  MILLINER_INLINE void operator()(F g, F (&streams)[2]) const {
+    const F decayed = with_decay(g, streams[0], decay);
+    const F velocity = fma(momentum, streams[1], decayed);
+    streams[1] = velocity;
+    streams[0] = fma(step, nesterov ? fma(momentum, velocity, decayed) : velocity, streams[0]);
+  }
+};
+
+struct AdamRule {
+  static constexpr int kStreams = 3;
+  AdamFactors factors;
+
+  explicit AdamRule(const AdamFactors& given) : factors(given) {}
+
+  MILLINER_INLINE void operator()(F g, F (&streams)[3]) const {
+    const F decayed = with_decay(g, streams[0], factors.decay);
+    const F mean = fma(splat(factors.mean_share), decayed - streams[1], streams[1]);
+    const F square =
+        fma(splat(factors.square_share) * decayed, decayed, splat(factors.square_keep) * streams[2]);
+    const F root = fma(square_root(square), splat(factors.correction), splat(factors.epsilon));
+    streams[0] = fma(splat(-factors.step), mean / root, splat(factors.shrink) * streams[0]);
+    streams[1] = mean;
+    streams[2] = square;
+  }
 };
 
 // The arrays that a rule reads and writes, of one shape: the weights, then its state.

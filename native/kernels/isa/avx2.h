@@ -9,6 +9,7 @@ namespace {
 MILLINER_INLINE F splat(float x) { return _mm256_set1_ps(x); }
 MILLINER_INLINE U splat(std::uint32_t x) { return (U)_mm256_set1_epi32(static_cast<int>(x)); }
 MILLINER_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+MILLINER_INLINE F square_root(F x) { return _mm256_sqrt_ps(x); }
 
 // Only lanes whose mask is set are read (the others are +0) or written; masked-off addresses cannot fault.
 MILLINER_INLINE F load_lanes(const float* p, I mask) { return _mm256_maskload_ps(p, (__m256i)mask); }

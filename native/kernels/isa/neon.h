@@ -9,6 +9,7 @@ namespace {
 MILLINER_INLINE F splat(float x) { return vdupq_n_f32(x); }
 MILLINER_INLINE U splat(std::uint32_t x) { return vdupq_n_u32(x); }
 MILLINER_INLINE F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
+MILLINER_INLINE F square_root(F x) { return vsqrtq_f32(x); }
 
 // Only lanes whose mask is set are read (the others are +0) or written. NEON has no masked access: lane by
 // lane.

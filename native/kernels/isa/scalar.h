@@ -42,6 +42,8 @@ MILLINER_INLINE F fma(F a, F b, F c) {
   return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
 }
 
+MILLINER_INLINE F square_root(F x) { return _mm_sqrt_ps(x); }
+
 MILLINER_INLINE void multiply_wide(U a, std::uint32_t m, U& high, U& low) {
   const __m128i factor = _mm_set1_epi32(static_cast<int>(m));
   const U even = (U)_mm_mul_epu32((__m128i)a, factor);
@@ -54,6 +56,13 @@ MILLINER_INLINE F fma(F a, F b, F c) {
   F r{};
   for (int i = 0; i < kLanes; i++)
     r[i] = __builtin_fmaf(a[i], b[i], c[i]); // one instruction wherever the baseline has it, as arm64's does
+  return r;
+}
+
+MILLINER_INLINE F square_root(F x) {
+  F r{};
+  for (int i = 0; i < kLanes; i++)
+    r[i] = __builtin_sqrtf(x[i]);
   return r;
 }
 
