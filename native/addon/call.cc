@@ -167,6 +167,17 @@ const std::uint32_t* Call::ascending(std::size_t i, const char* name, Index size
   return list;
 }
 
+MomentumFactors Call::momentum_factors(std::size_t factors, std::size_t nesterov) {
+  const float* of = floats(factors, "factors", 3);
+  const bool ahead = boolean(nesterov, "nesterov");
+  return ok_ ? MomentumFactors{of[0], of[1], of[2], ahead} : MomentumFactors{};
+}
+
+AdamFactors Call::adam_factors(std::size_t i) {
+  const float* of = floats(i, "factors", 8);
+  return ok_ ? AdamFactors{of[0], of[1], of[2], of[3], of[4], of[5], of[6], of[7]} : AdamFactors{};
+}
+
 double Call::keep(std::size_t i) {
   const double value = number(i, "keep");
   if (ok_ && !(value > 0 && value <= 1)) {

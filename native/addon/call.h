@@ -46,6 +46,9 @@ public:
   std::uint32_t* optional_words(std::size_t i, const char* name, Index size);
   // Indices that ascend, each below `end`. Listed twice, an element would be written by two threads.
   const std::uint32_t* ascending(std::size_t i, const char* name, Index size, Index end);
+  // Factors of an optimizer's step, in the order of src/addon.ts.
+  MomentumFactors momentum_factors(std::size_t factors, std::size_t nesterov);
+  AdamFactors adam_factors(std::size_t i);
   // The probability of keeping an element: above 0, at most 1.
   double keep(std::size_t i);
   Random random(std::size_t i);

@@ -53,21 +53,50 @@ napi_value addon_linear_weight_gradient(napi_env env, napi_callback_info info) {
   return call.run(call.environment().table->linear_weight_gradient, args);
 }
 
-napi_value addon_linear_weight_update(napi_env env, napi_callback_info info) {
-  Call call(env, info, "linearWeightUpdate", 10);
-  const Index n = call.count(7, "n"), k = call.count(8, "k"), m = call.count(9, "m");
-  LinearWeightUpdate args{};
+namespace {
+
+// What the three updates have in common: from `post` on the arguments are the same, `at` is the number of
+// post.
+template <class Args> void read_update(Call& call, Args& args, std::size_t at) {
+  const Index n = call.count(at + 3, "n"), k = call.count(at + 4, "k"), m = call.count(at + 5, "m");
   args.dy = call.floats(0, "dy", call.product(n, m));
   args.x = call.floats(1, "x", call.product(n, k));
   args.w = call.floats(2, "w", call.product(m, k));
-  args.lr = static_cast<float>(call.number(3, "lr"));
-  args.post = call.optional_floats(4, "post", m);
-  args.pre = call.optional_floats(5, "pre", k);
-  args.locks = call.optional_words(6, "locks", call.product(m, lock_words(k)));
+  args.post = call.optional_floats(at, "post", m);
+  args.pre = call.optional_floats(at + 1, "pre", k);
+  args.locks = call.optional_words(at + 2, "locks", call.product(m, lock_words(k)));
   args.n = n, args.k = k, args.m = m;
   if (args.pre && !args.post)
     call.refuse("pre needs post: the condition is 1 - min(post, pre)");
+}
+
+} // namespace
+
+napi_value addon_linear_weight_update(napi_env env, napi_callback_info info) {
+  Call call(env, info, "linearWeightUpdate", 10);
+  LinearWeightUpdate args{};
+  read_update(call, args, 4);
+  args.lr = static_cast<float>(call.number(3, "lr"));
   return call.run(call.environment().table->linear_weight_update, args);
+}
+
+napi_value addon_linear_weight_momentum(napi_env env, napi_callback_info info) {
+  Call call(env, info, "linearWeightMomentum", 12);
+  LinearWeightMomentum args{};
+  read_update(call, args, 6);
+  args.velocity = call.optional_floats(3, "velocity", call.product(args.m, args.k));
+  args.factors = call.momentum_factors(4, 5);
+  return call.run(call.environment().table->linear_weight_momentum, args);
+}
+
+napi_value addon_linear_weight_adam(napi_env env, napi_callback_info info) {
+  Call call(env, info, "linearWeightAdam", 12);
+  LinearWeightAdam args{};
+  read_update(call, args, 6);
+  args.mean = call.floats(3, "mean", call.product(args.m, args.k));
+  args.square = call.floats(4, "square", call.product(args.m, args.k));
+  args.factors = call.adam_factors(5);
+  return call.run(call.environment().table->linear_weight_adam, args);
 }
 
 } // namespace milliner

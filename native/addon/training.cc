@@ -1,6 +1,5 @@
 #include "addon/call.h"
 #include "addon/functions.h"
-#include "kernels/linear_weight.h"
 
 namespace milliner {
 
@@ -37,6 +36,35 @@ napi_value addon_sgd(napi_env env, napi_callback_info info) {
                     rows,
                     columns};
   return call.run(call.environment().table->sgd, args);
+}
+
+napi_value addon_momentum(napi_env env, napi_callback_info info) {
+  Call call(env, info, "momentum", 8);
+  const Index rows = call.count(6, "rows"), columns = call.count(7, "columns");
+  const Index size = call.product(rows, columns);
+  const Momentum args = {call.floats(0, "w", size),
+                         call.floats(1, "g", size),
+                         call.optional_floats(2, "velocity", size),
+                         call.momentum_factors(3, 4),
+                         call.optional_words(5, "locks", call.product(rows, lock_words(columns))),
+                         rows,
+                         columns};
+  return call.run(call.environment().table->momentum, args);
+}
+
+napi_value addon_adam(napi_env env, napi_callback_info info) {
+  Call call(env, info, "adam", 8);
+  const Index rows = call.count(6, "rows"), columns = call.count(7, "columns");
+  const Index size = call.product(rows, columns);
+  const Adam args = {call.floats(0, "w", size),
+                     call.floats(1, "g", size),
+                     call.floats(2, "mean", size),
+                     call.floats(3, "square", size),
+                     call.adam_factors(4),
+                     call.optional_words(5, "locks", call.product(rows, lock_words(columns))),
+                     rows,
+                     columns};
+  return call.run(call.environment().table->adam, args);
 }
 
 napi_value addon_dropout(napi_env env, napi_callback_info info) {

@@ -82,6 +82,39 @@ export interface Addon {
     m: number,
   ): void;
   /**
+   * The same with `momentum` for the step: w and velocity [m, k] are stepped by the gradient, which is never written.
+   * Without `velocity`, momentum counts as 0.
+   */
+  linearWeightMomentum(
+    dy: Float32Array,
+    x: Float32Array,
+    w: Float32Array,
+    velocity: Float32Array | null,
+    factors: Float32Array,
+    nesterov: boolean,
+    post: Float32Array | null,
+    pre: Float32Array | null,
+    locks: Uint32Array | null,
+    n: number,
+    k: number,
+    m: number,
+  ): void;
+  /** The same with `adam` for the step: w, mean and square [m, k]. */
+  linearWeightAdam(
+    dy: Float32Array,
+    x: Float32Array,
+    w: Float32Array,
+    mean: Float32Array,
+    square: Float32Array,
+    factors: Float32Array,
+    post: Float32Array | null,
+    pre: Float32Array | null,
+    locks: Uint32Array | null,
+    n: number,
+    k: number,
+    m: number,
+  ): void;
+  /**
    * Backward of everything after the product: `u = gate == 0 ? +0 : dy * gate`; `dv = relu && !(h > 0) ? +0 : u * scale`
    * with `scale = float32(1 / keep)`; `dgate[j] = chain over rows of fma(dy, h)`; `dbias[j] = chain over rows of + dv`.
    * dy, h, dv [rows, units]; gate, dgate, dbias [units]. `dgate`, `dbias` may be null. Also the gate of feature maps:
@@ -203,6 +236,38 @@ export interface Addon {
     w: Float32Array,
     g: Float32Array,
     lr: number,
+    locks: Uint32Array | null,
+    rows: number,
+    columns: number,
+  ): void;
+  /**
+   * SGD with momentum and weight decay, in this order: `g = fma(decay, w, g)` unless decay is 0;
+   * `velocity = fma(momentum, velocity, g)`; `d = nesterov ? fma(momentum, velocity, g) : velocity`; `w = fma(-lr, d, w)`.
+   * Without `velocity`, d is g. `factors` = [lr, momentum, decay]. Of a locked element neither w nor velocity is written.
+   */
+  momentum(
+    w: Float32Array,
+    g: Float32Array,
+    velocity: Float32Array | null,
+    factors: Float32Array,
+    nesterov: boolean,
+    locks: Uint32Array | null,
+    rows: number,
+    columns: number,
+  ): void;
+  /**
+   * Adam and AdamW, in this order: `g = fma(decay, w, g)` unless decay is 0; `mean = fma(meanShare, g - mean, mean)`;
+   * `square = fma(squareShare * g, g, squareKeep * square)`;
+   * `w = fma(-step, mean / fma(sqrt(square), correction, epsilon), shrink * w)`.
+   * `factors` = [step, shrink, decay, meanShare, squareKeep, squareShare, correction, epsilon]. Of a locked element neither
+   * w nor mean nor square is written.
+   */
+  adam(
+    w: Float32Array,
+    g: Float32Array,
+    mean: Float32Array,
+    square: Float32Array,
+    factors: Float32Array,
     locks: Uint32Array | null,
     rows: number,
     columns: number,

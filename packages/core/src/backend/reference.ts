@@ -9,7 +9,7 @@ import { lossKernels } from "./reference/loss.ts";
 import { poolingKernels } from "./reference/pooling.ts";
 import { productKernels } from "./reference/products.ts";
 import { reductionKernels } from "./reference/reductions.ts";
-import { sgdKernels } from "./reference/sgd.ts";
+import { optimizerStepKernels } from "./reference/optimizer-step.ts";
 
 /**
  * The specification of the kernels: plain loops in double, rounded to float32 when stored, never optimised. It runs wherever
@@ -28,7 +28,7 @@ export const referenceBackend: Backend = {
     ...gatherKernels,
     ...gateKernels,
     ...lossKernels,
-    ...sgdKernels,
+    ...optimizerStepKernels,
     ...elementwiseKernels,
     ...dropoutKernels,
     ...reductionKernels,

@@ -7,6 +7,7 @@ import { elementwiseClaims } from "./conformance/elementwise.ts";
 import { gatherClaims } from "./conformance/gather.ts";
 import { gateClaims } from "./conformance/gate.ts";
 import { lossClaims } from "./conformance/loss.ts";
+import { optimizerStepClaims } from "./conformance/optimizer-step.ts";
 import { poolingClaims } from "./conformance/pooling.ts";
 import { productClaims } from "./conformance/products.ts";
 import { reductionClaims } from "./conformance/reductions.ts";
@@ -22,6 +23,7 @@ import { reductionClaims } from "./conformance/reductions.ts";
 export function conformanceCases(backend: Backend): readonly ConformanceCase[] {
   return [
     productClaims,
+    optimizerStepClaims,
     activationClaims,
     convolutionClaims,
     poolingClaims,

@@ -1,6 +1,6 @@
 import type { Kernels } from "../backend.ts";
 import { checkSize, refuse } from "./argument.ts";
-import { isLockedBit, lockWords } from "./sgd.ts";
+import { isLockedBit, lockWords } from "./optimizer-step.ts";
 
 /** Refuses a list of indices that does not ascend, or leaves `end`. Null and undefined pass: it was not given. */
 export function checkAscending(

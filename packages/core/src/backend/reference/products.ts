@@ -3,7 +3,14 @@ import { gated } from "./activation.ts";
 import { checkKeep, checkSize, refuse } from "./argument.ts";
 import { dropped } from "./dropout.ts";
 import { checkAscending } from "./gather.ts";
-import { isLockedBit, lockWords } from "./sgd.ts";
+import {
+  adamStep,
+  forFreeElements,
+  lockWords,
+  momentumStep,
+  sgdStep,
+  type ElementStep,
+} from "./optimizer-step.ts";
 
 // The sum of `count` products in double, ascending, rounded to float32 at its end; a and b are walked in steps of their own.
 function dot(
@@ -23,7 +30,12 @@ function dot(
 // Each step behind the sum rounds to float32, so that a fused layer has the bits of its steps one by one.
 export const productKernels: Pick<
   Kernels,
-  "linearForward" | "linearInputGradient" | "linearWeightGradient" | "linearWeightUpdate"
+  | "linearForward"
+  | "linearInputGradient"
+  | "linearWeightGradient"
+  | "linearWeightUpdate"
+  | "linearWeightMomentum"
+  | "linearWeightAdam"
 > = {
   linearForward(x, w, bias, gate, h, y, n, k, m, relu, keep, random, numbers) {
     const kernel = "linearForward";
@@ -78,24 +90,64 @@ export const productKernels: Pick<
 
   linearWeightUpdate(dy, x, w, lr, post, pre, locks, n, k, m) {
     const kernel = "linearWeightUpdate";
-    checkSize(kernel, "dy", dy, n * m);
-    checkSize(kernel, "x", x, n * k);
-    checkSize(kernel, "w", w, m * k);
-    checkSize(kernel, "post", post, m);
-    checkSize(kernel, "pre", pre, k);
-    checkSize(kernel, "locks", locks, m * lockWords(k));
-    if (pre !== null && post === null) refuse(kernel, "pre needs post: the condition is 1 - min(post, pre)");
-    const step = Math.fround(lr);
-    for (let unit = 0; unit < m; unit++) {
-      for (let input = 0; input < k; input++) {
-        if (locks !== null && isLockedBit(locks, k, unit, input)) continue;
-        let g = dot(dy, unit, m, x, input, k, n);
-        if (post !== null) {
-          const used = pre === null ? post[unit]! : Math.min(post[unit]!, pre[input]!);
-          g = Math.fround(g * Math.fround(1 - used));
-        }
-        w[unit * k + input] = w[unit * k + input]! - step * g;
-      }
-    }
+    checkUpdate(kernel, dy, x, { w }, post, pre, locks, n, k, m);
+    stepByProduct(dy, x, post, pre, locks, n, k, m, sgdStep(w, lr));
+  },
+
+  linearWeightMomentum(dy, x, w, velocity, factors, nesterov, post, pre, locks, n, k, m) {
+    const kernel = "linearWeightMomentum";
+    checkUpdate(kernel, dy, x, { w, velocity }, post, pre, locks, n, k, m);
+    checkSize(kernel, "factors", factors, 3);
+    stepByProduct(dy, x, post, pre, locks, n, k, m, momentumStep(w, velocity, factors, nesterov));
+  },
+
+  linearWeightAdam(dy, x, w, mean, square, factors, post, pre, locks, n, k, m) {
+    const kernel = "linearWeightAdam";
+    checkUpdate(kernel, dy, x, { w, mean, square }, post, pre, locks, n, k, m);
+    checkSize(kernel, "factors", factors, 8);
+    stepByProduct(dy, x, post, pre, locks, n, k, m, adamStep(w, mean, square, factors));
   },
 };
+
+function checkUpdate(
+  kernel: string,
+  dy: Float32Array,
+  x: Float32Array,
+  streams: Readonly<Record<string, Float32Array | null>>,
+  post: Float32Array | null,
+  pre: Float32Array | null,
+  locks: Uint32Array | null,
+  n: number,
+  k: number,
+  m: number,
+): void {
+  checkSize(kernel, "dy", dy, n * m);
+  checkSize(kernel, "x", x, n * k);
+  for (const [name, array] of Object.entries(streams)) checkSize(kernel, name, array, m * k);
+  checkSize(kernel, "post", post, m);
+  checkSize(kernel, "pre", pre, k);
+  checkSize(kernel, "locks", locks, m * lockWords(k));
+  if (pre !== null && post === null) refuse(kernel, "pre needs post: the condition is 1 - min(post, pre)");
+}
+
+// Steps every free element of a weight by its gradient, softly conditioned.
+function stepByProduct(
+  dy: Float32Array,
+  x: Float32Array,
+  post: Float32Array | null,
+  pre: Float32Array | null,
+  locks: Uint32Array | null,
+  n: number,
+  k: number,
+  m: number,
+  step: ElementStep,
+): void {
+  forFreeElements(locks, m, k, (unit, input, at) => {
+    let g = dot(dy, unit, m, x, input, k, n);
+    if (post !== null) {
+      const used = pre === null ? post[unit]! : Math.min(post[unit]!, pre[input]!);
+      g = Math.fround(g * Math.fround(1 - used));
+    }
+    step(at, g);
+  });
+}
