@@ -200,6 +200,9 @@ double weight_nanoseconds(Index n, Index k, Index m) {
   return compute > traffic ? compute : traffic;
 }
 
+// Below this share of the columns a list pays: its tiles begin anywhere in a cache line.
+constexpr double kListedColumns = 0.9;
+
 constexpr std::uint32_t first_bits(Index count) { return count >= 32 ? 0xFFFFFFFFu : (1u << count) - 1u; }
 
 } // namespace
@@ -266,6 +269,92 @@ void transpose_to_places(const float* from, Index ldf, Index rows, Index columns
   }
 }
 
+// Bit k of `bits` is set where a step can change column k: a column of x that is 0 in the whole batch has no
+// gradient, and under plain SGD stays. (The border of digits; units that fell asleep since the last plan.)
+// Returns how many are set.
+template <class Rule> Index moving_columns(const float* x, Index n, Index k, std::uint32_t* bits) {
+  Index count = 0;
+  for (Index word = 0; word < lock_words(k); word++) {
+    const Index columns = smaller(32, k - word * 32);
+    bits[word] = first_bits(columns);
+    if constexpr (Rule::kStaysWithoutGradient) {
+      std::uint32_t moving = 0;
+      for (Index lane = 0; lane < columns; lane += kLanes) {
+        const Index lanes = smaller(kLanes, columns - lane);
+        const float* at = x + word * 32 + lane;
+        I any{};
+        for (Index row = 0; row < n; row++)
+          any |= load_first(at + row * k, lanes) != F{};
+        moving |= bits_of(any) << lane;
+      }
+      bits[word] = moving;
+    }
+    count += __builtin_popcount(bits[word]);
+  }
+  return count;
+}
+
+// Lists whole tiles of neighbouring columns that cover the columns that move, ascending. A column between
+// them that does not move is computed for nothing, which is cheaper than scattering the tile. The last
+// columns, too few for a tile, are listed one by one. Returns how many are listed.
+inline Index list_tiles(const std::uint32_t* moving, Index k, std::int32_t* columns) {
+  Index count = 0;
+  for (Index column = 0; column < k;) {
+    const std::uint32_t rest = moving[column >> 5] >> (column & 31);
+    if (rest == 0) {
+      column = (column | 31) + 1;
+      continue;
+    }
+    column += __builtin_ctz(rest);
+    const bool whole = column + kColumns <= k;
+    const Index listed = whole ? Index{kColumns} : 1;
+    for (Index i = 0; i < listed; i++)
+      columns[count++] = static_cast<std::int32_t>(column++);
+  }
+  repeat_last(columns, count);
+  return count;
+}
+
+// Rows first, ..., last - 1 of `order` over the listed columns; dyt is in that order.
+template <class Rule>
+void update_listed(const Update<Rule>& update, const float* dyt, const float* x, const std::int32_t* order,
+                   Index first, Index last, const std::int32_t* columns, Index free, float* panels) {
+  const Index n = update.n, group = Plan(n).panels * kColumns;
+  for (Index group0 = 0; group0 < free; group0 += group) {
+    const Index group_end = smaller(group0 + group, free);
+    for (Index c = group0; c < group_end; c += kColumns)
+      pack_listed(x, update.k, columns + c, smaller(kColumns, group_end - c), n, panels + (c - group0) * n);
+    for (Index row = first; row < last; row += kRows)
+      for (Index c = group0; c < group_end; c += kColumns) {
+        const float* panel = panels + (c - group0) * n;
+        const float* a = dyt + row * update.ld;
+        const Index count = smaller(kColumns, group_end - c);
+        if (row + 2 * kRows <= last)
+          update_listed_tile<Rule, kRows, true>(update, a, panel, order + row, columns + c, count);
+        else
+          with_rows(smaller(kRows, last - row), [&]<int M>() {
+            update_listed_tile<Rule, M, false>(update, a, panel, order + row, columns + c, count);
+          });
+      }
+  }
+}
+
+// What lies in the workspace, besides panels and the transposed dy: lists of 32-bit numbers.
+struct Lists {
+  std::uint32_t* moving; // bits of columns
+  std::int32_t* columns; // whole tiles
+  std::int32_t* rows;    // the order of the rows, or the scratch of the classes
+
+  Lists(float* memory, Index k)
+      : moving(reinterpret_cast<std::uint32_t*>(memory)),
+        columns(reinterpret_cast<std::int32_t*>(memory) + lock_words(k)),
+        rows(columns + round_up(k, kColumns)) {}
+
+  static constexpr Index size(Index k, Index m, bool locks) {
+    return lock_words(k) + round_up(k, kColumns) + (locks ? LockClasses::scratch(m) : m);
+  }
+};
+
 // Rows [begin, end) in classes of equal locks.
 template <class Rule>
 void update_unlocked(const Update<Rule>& update, const float* dy, const float* x, const std::uint32_t* locks,
@@ -274,32 +363,18 @@ void update_unlocked(const Update<Rule>& update, const float* dy, const float* x
   const Index n = update.n, k = update.k;
   float* panels = workspace;
   float* dyt = panels + smaller(plan.panels, ceil_div(k, kColumns)) * n * kColumns;
-  auto* columns = reinterpret_cast<std::int32_t*>(dyt + m * plan.ld);
-  const LockClasses classes(locks, k, begin, end, columns + round_up(k, kColumns));
+  const Lists lists(dyt + m * plan.ld, k);
+  moving_columns<Rule>(x, n, k, lists.moving);
+  const LockClasses classes(locks, k, begin, end, lists.rows);
   const std::int32_t* order = classes.order();
   transpose_to_places(dy + begin, m, n, end - begin, dyt, plan.ld, [&](Index i) { return classes.place(i); });
 
   for (Index one = 0; one < classes.count(); one++) {
-    const Index first = classes.start(one), last = classes.start(one + 1);
-    const Index free = list_free_columns(classes.pattern(one), columns);
-    const Index group = plan.panels * kColumns;
-    for (Index group0 = 0; group0 < free; group0 += group) {
-      const Index group_end = smaller(group0 + group, free);
-      for (Index c = group0; c < group_end; c += kColumns)
-        pack_listed(x, k, columns + c, smaller(kColumns, group_end - c), n, panels + (c - group0) * n);
-      for (Index row = first; row < last; row += kRows)
-        for (Index c = group0; c < group_end; c += kColumns) {
-          const float* panel = panels + (c - group0) * n;
-          const float* a = dyt + row * plan.ld;
-          const Index count = smaller(kColumns, group_end - c);
-          if (row + 2 * kRows <= last)
-            update_listed_tile<Rule, kRows, true>(update, a, panel, order + row, columns + c, count);
-          else
-            with_rows(smaller(kRows, last - row), [&]<int M>() {
-              update_listed_tile<Rule, M, false>(update, a, panel, order + row, columns + c, count);
-            });
-        }
-    }
+    const LockRow pattern = classes.pattern(one);
+    const Index free = pattern.is_free() ? list_tiles(lists.moving, k, lists.columns)
+                                         : list_columns(lists.moving, pattern, lists.columns);
+    update_listed(update, dyt, x, order, classes.start(one), classes.start(one + 1), lists.columns, free,
+                  panels);
   }
 
   // Rows that no class has taken.
@@ -329,9 +404,30 @@ void update_unlocked(const Update<Rule>& update, const float* dy, const float* x
   }
 }
 
+// All rows over the listed columns.
+template <class Rule>
+void update_moving(const Update<Rule>& update, const float* dy, const float* x, Index m, Index begin,
+                   Index end, const Lists& lists, Index listed, float* panels, float* dyt) {
+  transpose(dy + begin, m, update.n, end - begin, dyt, update.ld);
+  for (Index i = 0; i < end - begin; i++)
+    lists.rows[i] = static_cast<std::int32_t>(begin + i);
+  update_listed(update, dyt, x, lists.rows, 0, end - begin, lists.columns, listed, panels);
+}
+
 template <class Rule>
 void update_all(const Update<Rule>& update, const float* dy, const float* x, Index m, Index begin, Index end,
                 float* workspace) {
+  const Plan plan(update.n);
+  const Index k = update.k;
+  float* transposed = workspace + smaller(plan.panels, ceil_div(k, kColumns)) * update.n * kColumns;
+  const Lists lists(transposed + m * plan.ld, k);
+  if (moving_columns<Rule>(x, update.n, k, lists.moving) < k) {
+    const Index listed = list_tiles(lists.moving, k, lists.columns);
+    if (static_cast<double>(listed) < kListedColumns * static_cast<double>(k)) {
+      update_moving(update, dy, x, m, begin, end, lists, listed, workspace, transposed);
+      return;
+    }
+  }
   for_tiles(dy, x, update.n, update.k, m, begin, end, workspace,
             [&](Index rows, Index row, Index k0, Index columns, const float* dyt, Index, const float* panel) {
               if (columns == kColumns && row + 2 * kRows <= end) {
@@ -355,9 +451,8 @@ void update_all(const Update<Rule>& update, const float* dy, const float* x, Ind
 
 template <class Args> Work update_work(const Args& args, int streams) {
   const double elements = static_cast<double>(args.m) * static_cast<double>(args.k);
-  std::size_t workspace = Plan(args.n).workspace(args.n, args.k, args.m);
-  if (args.locks)
-    workspace += static_cast<std::size_t>(round_up(args.k, kColumns) + LockClasses::scratch(args.m));
+  const std::size_t workspace = Plan(args.n).workspace(args.n, args.k, args.m) +
+                                static_cast<std::size_t>(Lists::size(args.k, args.m, args.locks != nullptr));
   return {args.k == 0 ? 0 : ceil_div(args.m, kRowStep),
           weight_nanoseconds(args.n, args.k, args.m) + 8.0 * (streams - 1) * elements / kBytesPerNanosecond,
           workspace};

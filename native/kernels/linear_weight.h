@@ -13,6 +13,9 @@
 // computed over their free columns only (lock_classes.h): what is locked costs nothing, and is neither read
 // nor written.
 //
+// Where x is 0 in the whole batch the gradient is +0, and plain SGD leaves w as it is: such columns need not
+// be computed. (post and pre are shares, from 0 to 1.)
+//
 // Shapes   dy [n, m], x [n, k], w, dw and the state [m, k], post [m], pre [k]; row-major, contiguous, any
 //          alignment. No overlap.
 // Bits     one chain of fma per element, rows ascending from +0, then +0 is added; the rest in the order of

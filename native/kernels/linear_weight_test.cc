@@ -242,6 +242,40 @@ CASE("soft conditioning scales the gradient that a rule with state sees") {
   }
 }
 
+CASE("columns whose inputs are 0 in the whole batch are not touched, and the others follow the contract") {
+  for (int round = 0; round < 60; round++) {
+    Numbers shapes(static_cast<unsigned>(2000 + round));
+    const Index n = 1 + shapes.below(70), k = 1 + shapes.below(round % 4 == 0 ? 600 : 150),
+                m = 1 + shapes.below(60);
+    Problem p(n, k, m, static_cast<unsigned>(round));
+    if (round % 2)
+      p.lock_by_tasks(1 + round % 5, 1);
+    p.args.locks = round % 2 ? p.locks.data() : nullptr;
+    if (round % 3 == 0) {
+      for (Floats* gates : {&p.post, &p.pre}) // shares: a negative factor would make +0 of a weight of -0
+        for (Index i = 0; i < gates->size(); i++)
+          (*gates)[i] = std::min(std::abs((*gates)[i]), 1.0f);
+      p.args.post = p.post.data(), p.args.pre = p.pre.data();
+    }
+    std::vector<bool> zero;
+    for (Index j = 0; j < k; j++) {
+      zero.push_back(shapes.chance(round % 5 * 0.25));
+      for (Index i = 0; zero.back() && i < n; i++)
+        p.x[i * k + j] = shapes.chance(0.5) ? 0.0f : -0.0f;
+    }
+    const std::vector<float> expected = updated(p.args);
+    const std::vector<float> before(p.args.w, p.args.w + m * k);
+
+    RUN(linear_weight_update, p.args, 1 + round % 3);
+
+    CHECK(test::same_bits(p.w.data(), expected.data(), m * k));
+    for (Index i = 0; i < m * k; i++)
+      CHECK(!zero[static_cast<std::size_t>(i % k)] ||
+            test::same_bits(&p.w[i], &before[static_cast<std::size_t>(i)], 1));
+    CHECK(p.w.intact());
+  }
+}
+
 CASE("bits of locks beyond the last column mean nothing") {
   for (const Index k : {1, 31, 33, 50}) {
     const Index n = 5, m = 40;

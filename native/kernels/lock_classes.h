@@ -35,6 +35,13 @@ struct LockRow {
         last(k & 31 ? (1u << (k & 31)) - 1u : 0xFFFFFFFFu) {}
 
   std::uint32_t word(Index i) const { return i + 1 < count ? words[i] : words[i] & last; }
+
+  bool is_free() const {
+    std::uint32_t any = 0;
+    for (Index i = 0; i < count; i++)
+      any |= word(i);
+    return any == 0;
+  }
 };
 
 // A sum of products, so that no word waits for the one before it.
@@ -59,17 +66,20 @@ inline Index free_columns(const LockRow& row, Index k) {
   return k - locked;
 }
 
-// Writes the free columns of a pattern, ascending, and repeats the last one up to a whole tile. Returns their
-// number.
-inline Index list_free_columns(const LockRow& row, std::int32_t* columns) {
-  Index count = 0;
-  for (Index i = 0; i < row.count; i++) {
-    const std::uint32_t valid = i + 1 < row.count ? 0xFFFFFFFFu : row.last;
-    for (std::uint32_t free = ~row.words[i] & valid; free != 0; free &= free - 1)
-      columns[count++] = static_cast<std::int32_t>(32 * i + __builtin_ctz(free));
-  }
+// Repeats the last of `count` columns up to a whole tile.
+inline void repeat_last(std::int32_t* columns, Index count) {
   for (Index i = count; count > 0 && i < round_up(count, kColumns); i++)
     columns[i] = columns[count - 1];
+}
+
+// Writes the columns whose bit in `wanted` is set and that are not locked, ascending, the last one repeated
+// up to a whole tile. Returns their number.
+inline Index list_columns(const std::uint32_t* wanted, const LockRow& row, std::int32_t* columns) {
+  Index count = 0;
+  for (Index i = 0; i < row.count; i++)
+    for (std::uint32_t free = ~row.words[i] & wanted[i]; free != 0; free &= free - 1)
+      columns[count++] = static_cast<std::int32_t>(32 * i + __builtin_ctz(free));
+  repeat_last(columns, count);
   return count;
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 struct SgdRule {
   static constexpr int kStreams = 1;
+  static constexpr bool kStaysWithoutGradient = true; // fma(-lr, +0, w) is w
   F step;
 
   explicit SgdRule(float lr) : step(splat(-lr)) {}
@@ -25,6 +26,7 @@ MILLINER_INLINE F with_decay(F g, F w, float decay) { return decay == 0 ? g : fm
 // Momentum without a velocity: SGD with weight decay.
 struct DecayRule {
   static constexpr int kStreams = 1;
+  static constexpr bool kStaysWithoutGradient = false;
   F step;
   float decay;
 
@@ -37,6 +39,7 @@ struct DecayRule {
 
 struct MomentumRule {
   static constexpr int kStreams = 2;
+  static constexpr bool kStaysWithoutGradient = false;
   F step, momentum;
   float decay;
   bool nesterov;
@@ -55,6 +58,7 @@ struct MomentumRule {
 
 struct AdamRule {
   static constexpr int kStreams = 3;
+  static constexpr bool kStaysWithoutGradient = false;
   AdamFactors factors;
 
   explicit AdamRule(const AdamFactors& given) : factors(given) {}

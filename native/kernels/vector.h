@@ -63,6 +63,15 @@ MILLINER_INLINE I lanes_of(std::uint32_t bits) {
   return (splat(bits) & bit) != U{};
 }
 
+// Bit i is lane i of the mask.
+MILLINER_INLINE std::uint32_t bits_of(I mask) {
+  const I bits = mask & (I)(splat(1u) << lane_numbers());
+  std::uint32_t all = 0;
+  for (int i = 0; i < kLanes; i++)
+    all |= static_cast<std::uint32_t>(bits[i]);
+  return all;
+}
+
 // Whether a lane of the mask is set.
 MILLINER_INLINE bool any_lane(I mask) {
   using I64 = std::int64_t __attribute__((vector_size(kLanes * 4)));
