@@ -1,23 +1,26 @@
 // Microbenchmark of the kernels, without Node:
 //
 //   cmake -S native -B build -G Ninja && cmake --build build && build/milliner-bench [--json] [--isa NAME]
-//     [--threads N] [--rounds N] [--only KERNEL]
+//     [--threads N] [--rounds N] [--only KERNEL] [--peers]
 //
 // Times are those of the calling thread's CPU clock with one thread, so that other load on the machine does
-// not enter, and of the wall clock with more. The peak is a register-only loop of fma, sampled beside every
-// round.
+// not enter, and of the wall clock with more. Beside them stand the shares of two roofs: of the multiply-adds
+// that the registers can do, sampled beside every round, and of what can be read from memory that is as large
+// as what the kernel moves. Nobody reaches both.
+//
+// --peers compares our products with those of other libraries instead (comparisons.h); `npm run
+// bench:kernels` makes a table of that.
 #include "bench/bench.h"
 
-#include "bench/peak.h"
+#include "bench/comparisons.h"
+#include "bench/roofline.h"
 #include "dispatch/isa.h"
 #include "kernels/flush_mode.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -53,29 +56,6 @@ std::vector<Entry>& entries() {
 
 namespace {
 
-double now(bool one_thread) {
-  timespec time{};
-  clock_gettime(one_thread ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-double sample_peak(const milliner::Table& table) {
-  const double start = now(true);
-  double flops = 0;
-#if defined(__x86_64__)
-  if (&table == &milliner::avx512::table)
-    flops = milliner::avx512::run_peak(100'000);
-  else if (&table == &milliner::avx2::table)
-    flops = milliner::avx2::run_peak(100'000);
-#elif defined(__aarch64__)
-  if (&table == &milliner::neon::table)
-    flops = milliner::neon::run_peak(100'000);
-#endif
-  if (flops == 0)
-    flops = milliner::scalar::run_peak(20'000);
-  return flops / (now(true) - start);
-}
-
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
@@ -87,23 +67,39 @@ double most(const std::vector<double>& values) { return *std::max_element(values
 
 void Bench::time(const std::string& kernel, const std::string& shape, double flops, double bytes,
                  const std::function<void()>& run) {
-  const bool one_thread = pool_.threads() == 1;
   run();
   run();
-  Result result{kernel, shape, flops, bytes, {}, {}};
+  Result result{kernel, shape, flops, bytes, {}, {}, 0};
   for (int round = 0; round < rounds_; round++) {
-    result.peaks.push_back(sample_peak(table) * pool_.threads());
-    const double start = now(one_thread);
+    result.peaks.push_back(sample_peak(table, pool_));
+    const double start = now(pool_);
     run();
-    result.seconds.push_back(now(one_thread) - start);
+    result.seconds.push_back(now(pool_) - start);
   }
+  // Afterwards: between the rounds it would push the kernel's own operands out of the caches.
+  result.read_rate = read_rate(bytes);
   results.push_back(std::move(result));
+}
+
+double Bench::read_rate(double bytes) {
+  // 16 KiB to 256 MiB: below, the clock would be measured; above, it is the memory's rate anyway.
+  const auto floats = static_cast<Index>(std::clamp(bytes, 16384.0, 268435456.0) / 4);
+  if (!read_ || read_floats_ < floats) {
+    read_ = std::make_unique<Buffer>(floats);
+    read_floats_ = floats;
+  }
+  double best = 0;
+  for (int i = 0; i < 7; i++)
+    best =
+        std::max(best, 4.0 * static_cast<double>(floats) / sample_read(table, pool_, read_->data(), floats));
+  return best;
 }
 
 namespace {
 
 struct Options {
   bool json = false;
+  bool peers = false;
   const char* isa = nullptr;
   const char* only = nullptr;
   int threads = 1;
@@ -112,19 +108,21 @@ struct Options {
 
 int usage(const char* argument) {
   std::fprintf(stderr,
-               "unknown argument %s; use [--json] [--isa NAME] [--threads N] [--rounds N] [--only KERNEL]\n",
+               "unknown argument %s; use [--json] [--isa NAME] [--threads N] [--rounds N] [--only KERNEL] "
+               "[--peers]\n",
                argument);
   return 2;
 }
 
 void print_text(const Bench& bench) {
-  std::printf("%-24s %-30s %10s %10s %9s %7s %8s\n", "kernel", "shape", "min ms", "median ms", "GFLOP/s",
-              "% peak", "GB/s");
+  std::printf("%-24s %-30s %10s %10s %9s %7s %8s %7s\n", "kernel", "shape", "min ms", "median ms", "GFLOP/s",
+              "% peak", "GB/s", "% read");
   for (const Bench::Result& r : bench.results) {
     const double seconds = least(r.seconds), peak = most(r.peaks);
-    std::printf("%-24s %-30s %10.4f %10.4f %9.1f %7.1f %8.1f\n", r.kernel.c_str(), r.shape.c_str(),
+    std::printf("%-24s %-30s %10.4f %10.4f %9.1f %7.1f %8.1f %7.1f\n", r.kernel.c_str(), r.shape.c_str(),
                 seconds * 1e3, median(r.seconds) * 1e3, r.flops / seconds / 1e9,
-                100 * r.flops / seconds / peak, r.bytes / seconds / 1e9);
+                100 * r.flops / seconds / peak, r.bytes / seconds / 1e9,
+                100 * r.bytes / seconds / r.read_rate);
   }
 }
 
@@ -136,9 +134,10 @@ void print_json(const Bench& bench, const Options& options) {
     const double seconds = least(r.seconds), peak = most(r.peaks);
     std::printf(
         "%s\n  {\"kernel\": \"%s\", \"shape\": \"%s\", \"minSeconds\": %.9g, \"medianSeconds\": %.9g, "
-        "\"flopsPerSecond\": %.6g, \"peakFlopsPerSecond\": %.6g, \"bytesPerSecond\": %.6g}",
+        "\"flopsPerSecond\": %.6g, \"peakFlopsPerSecond\": %.6g, \"bytesPerSecond\": %.6g, "
+        "\"readBytesPerSecond\": %.6g}",
         comma, r.kernel.c_str(), r.shape.c_str(), seconds, median(r.seconds), r.flops / seconds, peak,
-        r.bytes / seconds);
+        r.bytes / seconds, r.read_rate);
     comma = ",";
   }
   std::printf("\n]}\n");
@@ -154,6 +153,10 @@ int main(int count, char** arguments) {
     const char* value = i + 1 < count ? arguments[i + 1] : nullptr;
     if (!std::strcmp(argument, "--json")) {
       options.json = true;
+      continue;
+    }
+    if (!std::strcmp(argument, "--peers")) {
+      options.peers = true;
       continue;
     }
     if (!value)
@@ -177,6 +180,8 @@ int main(int count, char** arguments) {
     return 2;
   }
   const milliner::FlushMode flush;
+  if (options.peers)
+    return bench::print_comparisons(*choice.table, {options.threads, options.rounds, options.only}) ? 0 : 1;
   milliner::Pool pool(options.threads);
   bench::Bench bench(*choice.table, pool, options.rounds);
   for (const bench::Entry& entry : bench::entries())

@@ -7,6 +7,7 @@
 #include "threads/pool.h"
 
 #include <functional>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -34,6 +35,7 @@ public:
     double flops, bytes;
     std::vector<double> seconds;
     std::vector<double> peaks; // flops per second, sampled beside every round
+    double read_rate;          // bytes per second out of an array of as many bytes
   };
 
   Bench(const milliner::Table& set, milliner::Pool& pool, int rounds)
@@ -52,9 +54,13 @@ private:
   void time(const std::string& kernel, const std::string& shape, double flops, double bytes,
             const std::function<void()>& run);
 
+  double read_rate(double bytes);
+
   milliner::Pool& pool_;
   int rounds_;
   milliner::Workspace workspace_;
+  std::unique_ptr<Buffer> read_;
+  milliner::Index read_floats_ = 0;
 };
 
 using Function = void (*)(Bench&);

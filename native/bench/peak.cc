@@ -22,4 +22,21 @@ double run_peak(long steps) noexcept {
   return 2.0 * kChains * kLanes * static_cast<double>(steps);
 }
 
+float run_read(const float* data, Index floats) noexcept {
+  // As many loads at a time as there are cache lines in a short burst; the sums hide behind them.
+  constexpr int kLoads = 8;
+  F sums[kLoads] = {};
+  Index i = 0;
+  for (; i + kLoads * kLanes <= floats; i += kLoads * kLanes)
+#pragma GCC unroll 8
+    for (int j = 0; j < kLoads; j++)
+      sums[j] = sums[j] + load(data + i + j * kLanes);
+  volatile float sink = 0;
+  for (; i < floats; i++)
+    sink = sink + data[i];
+  for (int j = 0; j < kLoads; j++)
+    sink = sink + sums[j][0];
+  return sink;
+}
+
 } // namespace milliner::MILLINER_SET
