@@ -18,6 +18,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [
+            "benchmarks/src/**/*.test.ts",
             "native/src/**/*.test.ts",
             "native/test/**/*.test.ts",
             "packages/*/src/**/*.test.ts",

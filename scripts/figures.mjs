@@ -3,15 +3,19 @@
 //
 //   node scripts/figures.mjs            checks, and prints each table that is not what the results say
 //   node scripts/figures.mjs --write    writes them
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { trackedFiles } from "./tracked-files.mjs";
 import { root } from "./workspace.mjs";
 
-/** What makes the table of `benchmarks/results/NAME.json`, and the command that makes the results. */
+/** What makes a table of `benchmarks/results/NAME.json` (or of those of `results`), and the command that makes the results. */
 const tables = {
   accuracy: { rows: accuracyRows, command: "`npm run bench:accuracy -- PRESET --data FOLDER`" },
-  step: { rows: stepRows, command: "`npm run bench:step`" },
+  kernels: { rows: comparisonRows, command: "`npm run bench:kernels`" },
+  step: { rows: comparisonRows, command: "`npm run bench:step`" },
+  "step-peers": { results: "step", rows: peerRows, command: "`npm run bench:step`" },
+  epoch: { rows: comparisonRows, command: "`npm run bench:epoch -- --data FOLDER`" },
+  "whole-run": { rows: comparisonRows, command: "`npm run bench:epoch -- --whole-run --data FOLDER`" },
 };
 
 const isWriting = process.argv.includes("--write");
@@ -39,8 +43,12 @@ function rendered(name, page) {
     );
     return "";
   }
-  const results = JSON.parse(readFileSync(join(root, "benchmarks", "results", `${name}.json`), "utf8"));
-  return `${table(tables[name].rows(results))}\n\n${tables[name].command}, measured on ${machine(results.machine)}.\n\n`;
+  const { results: file = name, rows, command } = tables[name];
+  const path = join(root, "benchmarks", "results", `${file}.json`);
+  // Not measured yet: the place is kept, and nothing stands there.
+  if (!existsSync(path)) return "";
+  const results = JSON.parse(readFileSync(path, "utf8"));
+  return `${table(rows(results))}\n\n${command}, measured on ${machine(results.machine)}.\n\n`;
 }
 
 function table([head, ...rows]) {
@@ -67,18 +75,48 @@ function accuracyRows({ rows }) {
   ];
 }
 
-function stepRows({ rows }) {
-  const milliseconds = (value) => (value === null ? "" : value.toFixed(1));
+/** Against other libraries, on one thread: for a page that is not about kernels. */
+function peerRows({ rows }) {
+  const isOther = ({ peerName }) => /^(PyTorch|tfjs)/.test(peerName ?? "");
+  return comparisonRows({ rows: rows.filter((row) => row.threads === 1 && isOther(row)) });
+}
+
+/** Rows as benchmarks/src/row.ts describes them. */
+function comparisonRows({ rows }) {
   const shown = rows.filter((row) => row.peerName !== null);
   return [
-    ["step", "ours, ms", "peer, ms", "peer", "ours / peer", "wanted"],
+    ["case", "threads", "ours", "peer", "best peer", "peer / ours", "share of the limit", "wanted"],
     ...shown.map((row) => [
       row.case,
-      milliseconds(row.ours),
-      milliseconds(row.peer),
+      String(row.threads),
+      `${digits(row.ours)} ${row.unit}`,
+      `${digits(row.peer)} ${row.unit}`,
       row.peerName,
-      row.ratio.toFixed(3),
-      row.target === null ? "" : `≤ ${row.target}${row.met ? "" : ", missed"}`,
+      row.ratio === null ? "" : digits(row.ratio),
+      row.share === null ? "" : percent(row.share),
+      wanted(row),
     ]),
   ];
+}
+
+function wanted({ target, met }) {
+  if (target === null) return "";
+  const texts = Object.entries(target).flatMap(([figure, { atLeast, atMost }]) => {
+    const text = figure === "share" ? percent : digits;
+    return [
+      ...(atLeast === undefined ? [] : [`≥ ${text(atLeast)}`]),
+      ...(atMost === undefined ? [] : [`≤ ${text(atMost)}`]),
+    ];
+  });
+  return `${texts.join(", ")}${met === false ? ", missed" : ""}`;
+}
+
+/** Three digits, and no exponent. */
+function digits(value) {
+  const places = 2 - Math.floor(Math.log10(Math.max(Math.abs(value), 1e-3)));
+  return value.toFixed(Math.min(Math.max(places, 0), 4));
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 }

@@ -1,6 +1,6 @@
-"""HAT's published training step in PyTorch on one CPU thread, timed on request: the peer of `npm run bench:step`.
+"""HAT's published training step in PyTorch on the CPU, timed on request: the peer of the benchmarks of steps and epochs.
 
-Written from the operations of joansj/hat (src/networks/mlp_hat.py, src/approaches/hat.py), with what costs time kept:
+Written from the operations of joansj/hat (src/networks/*_hat.py, src/approaches/hat.py), with what costs time kept:
 every head is evaluated, protection reads whole float32 matrices, the compensation runs over whole embedding tables, one
 norm over all parameters, the clamp makes new tensors. Gradients are scaled for clipping only when their norm is above the
 limit, as in the PyTorch that the code was written for: current versions multiply always, which would be slower.
@@ -8,9 +8,10 @@ limit, as in the PyTorch that the code was written for: current versions multipl
 Requests and answers are one JSON object a line, requests on stdin:
 
     {"describe": true}                           -> {"name", "versions", ...}
-    {"case": {"gated": true, "task": 0,
-              "s": 20, "flush": false}}          -> {"ready": true}           state and inputs anew, nothing timed
-    {"run": 10}                                  -> {"cpuSeconds", "wallSeconds"}      of all the steps together
+    {"case": {"network": "mlp", "gated": true,
+              "task": 0, "flush": false}}        -> {"ready": true}           state and inputs anew, nothing timed
+    {"embeddings": [[0.1, ...], ...]}            -> {"ready": true}           of the task, a list for each layer
+    {"run": [20, 20]}                            -> {"cpuSeconds", "wallSeconds"}      of a step for each slope s together
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE /usr/bin/python3 hat_step.py
 """
@@ -23,68 +24,33 @@ import time
 
 import torch
 
-INPUTS, UNITS, CLASSES, TASKS, BATCH = 784, 2000, 10, 10, 64
+from hat_networks import CLASSES, NETWORKS
+
+BATCH = 64
 LR, S_MAX, C = 0.05, 400.0, 0.75
 COSH_CLAMP, EMBEDDING_CLAMP, CLIP_NORM = 50, 6, 10_000
-DROPOUT_INPUT, DROPOUT_HIDDEN = 0.2, 0.5
-
-
-class HatMlp(torch.nn.Module):
-    """The published MLP: two gated layers and a head per task."""
-
-    def __init__(self):
-        super().__init__()
-        self.drop1 = torch.nn.Dropout(DROPOUT_INPUT)
-        self.drop2 = torch.nn.Dropout(DROPOUT_HIDDEN)
-        self.relu = torch.nn.ReLU()
-        self.fc1 = torch.nn.Linear(INPUTS, UNITS)
-        self.efc1 = torch.nn.Embedding(TASKS, UNITS)
-        self.fc2 = torch.nn.Linear(UNITS, UNITS)
-        self.efc2 = torch.nn.Embedding(TASKS, UNITS)
-        self.last = torch.nn.ModuleList(torch.nn.Linear(UNITS, CLASSES) for _ in range(TASKS))
-        self.gate = torch.nn.Sigmoid()
-
-    def masks(self, task, s):
-        return [self.gate(s * self.efc1(task)), self.gate(s * self.efc2(task))]
-
-    def forward(self, task, x, s):
-        gates = self.masks(task, s)
-        h = self.drop1(x)
-        h = self.drop2(self.relu(self.fc1(h)))
-        h = h * gates[0].expand_as(h)
-        h = self.drop2(self.relu(self.fc2(h)))
-        h = h * gates[1].expand_as(h)
-        return [head(h) for head in self.last], gates
-
-    def plain(self, x):
-        """The same network without gates and with one head, for a step of plain SGD."""
-        h = self.drop2(self.relu(self.fc1(self.drop1(x))))
-        return self.last[0](self.drop2(self.relu(self.fc2(h))))
 
 
 class HatStep:
     """State and one step of the published training loop."""
 
-    def __init__(self, task, s):
-        self.model = HatMlp()
+    def __init__(self, network, task):
+        self.model = NETWORKS[network]()
         self.model.train()
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LR)
         self.cross_entropy = torch.nn.CrossEntropyLoss()
-        self.images, self.labels = batch()
-        self.task, self.s = task, s
+        self.images, self.labels = batch(self.model.inputs)
+        self.task = task
         # Half of each layer is used by earlier tasks: saturated gates of the cumulative mask.
         self.mask_pre = None
         self.mask_back = {}
         if task > 0:
-            used = (torch.arange(UNITS) % 2).float().view(1, -1)
-            self.mask_pre = [used, used]
-            post1, post2 = used.view(-1, 1), used.view(-1, 1)
-            self.mask_back = {
-                "fc1.weight": 1 - post1.expand(UNITS, INPUTS).contiguous(),
-                "fc1.bias": 1 - used.view(-1),
-                "fc2.weight": 1 - torch.min(post2.expand(UNITS, UNITS), used.expand(UNITS, UNITS)),
-                "fc2.bias": 1 - used.view(-1),
-            }
+            self.mask_pre = [(torch.arange(units) % 2).float().view(1, -1) for units in self.model.units]
+            self.mask_back = mask_back_of_mlp(self.model, self.mask_pre)
+
+    def set_embeddings(self, lists):
+        for table, values in zip(self.model.embeddings(), lists):
+            table.weight.data[self.task] = torch.tensor(values)
 
     def loss(self, logits, gates):
         weighted, free = 0, 0
@@ -99,8 +65,7 @@ class HatStep:
                 free += aux.sum()
         return self.cross_entropy(logits, self.labels) + C * (weighted / free)
 
-    def __call__(self):
-        s = self.s
+    def __call__(self, s):
         task = torch.LongTensor([self.task])
         outputs, gates = self.model(task, self.images, s)
         loss = self.loss(outputs[self.task], gates)
@@ -128,14 +93,14 @@ class HatStep:
 class PlainStep:
     """One step of SGD on the same layers, without gates, regulariser and clipping."""
 
-    def __init__(self):
-        self.model = HatMlp()
+    def __init__(self, network):
+        self.model = NETWORKS[network]()
         self.model.train()
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LR)
         self.cross_entropy = torch.nn.CrossEntropyLoss()
-        self.images, self.labels = batch()
+        self.images, self.labels = batch(self.model.inputs)
 
-    def __call__(self):
+    def __call__(self, _):
         loss = self.cross_entropy(self.model.plain(self.images), self.labels)
         self.optimizer.zero_grad(set_to_none=False)
         loss.backward()
@@ -153,24 +118,36 @@ def clip(parameters):
             g.mul_(factor)
 
 
-def batch():
+def mask_back_of_mlp(model, mask_pre):
+    """What gradients are multiplied with where earlier tasks use half of the units. Only the MLP is measured so."""
+    used1, used2 = mask_pre
+    post1, post2 = used1.view(-1, 1), used2.view(-1, 1)
+    return {
+        "fc1.weight": 1 - post1.expand_as(model.fc1.weight).contiguous(),
+        "fc1.bias": 1 - used1.view(-1),
+        "fc2.weight": 1 - torch.min(post2.expand_as(model.fc2.weight), used1.expand_as(model.fc2.weight)),
+        "fc2.bias": 1 - used2.view(-1),
+    }
+
+
+def batch(shape):
     """A batch like digits: four of five pixels are 0."""
-    images = torch.rand(BATCH, INPUTS)
-    images[torch.rand(BATCH, INPUTS) < 0.8] = 0
-    return images, torch.randint(CLASSES, (BATCH,))
+    images = torch.rand(BATCH, *shape)
+    images[torch.rand(BATCH, *shape) < 0.8] = 0
+    return images, torch.arange(BATCH) % CLASSES
 
 
 def prepared(case):
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     torch.set_flush_denormal(bool(case["flush"]))
-    return HatStep(case["task"], case["s"]) if case["gated"] else PlainStep()
+    return HatStep(case["network"], case["task"]) if case["gated"] else PlainStep(case["network"])
 
 
-def timed(step, count):
-    # Of the process, not of the thread: a library that uses a second core after all would show.
+def timed(step, slopes):
+    # Of the process, not of the thread: a library that uses more cores than it should would show.
     wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(count):
-        step()
+    for s in slopes:
+        step(s)
     return {"cpuSeconds": time.process_time() - cpu, "wallSeconds": time.perf_counter() - wall}
 
 
@@ -203,12 +180,15 @@ def describe():
 
 
 def main():
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     step = None
     for line in sys.stdin:
         request = json.loads(line)
         if "case" in request:
             step = prepared(request["case"])
+            answer = {"ready": True}
+        elif "embeddings" in request:
+            step.set_embeddings(request["embeddings"])
             answer = {"ready": True}
         elif "run" in request:
             answer = timed(step, request["run"])

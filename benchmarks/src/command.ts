@@ -50,6 +50,12 @@ export class Command {
     process.stderr.write(`${this.#name}: ${text}\n`);
   }
 
+  /** Ends the process because something is wrong that no measurement may hide. */
+  fail(sentence: string): never {
+    this.note(`${sentence}.`);
+    process.exit(1);
+  }
+
   /** Ends the process because of what it was asked for, or of what is not here. */
   refuse(sentence: string): never {
     this.note(`${sentence}.`);

@@ -17,12 +17,11 @@ export interface InterleaveOptions {
   readonly rounds: number;
   /** Times that a candidate does its work in a round. */
   readonly steps: number;
+  /** Times that it does so before the first round; default 5, enough for caches, lazy allocations and the compiler. */
+  readonly warm?: number;
   /** Called between the rounds, for what is sampled beside them. */
   readonly beside?: () => Promise<void>;
 }
-
-// Enough for caches, lazy allocations and the just-in-time compiler.
-const warmSteps = 5;
 
 /**
  * Measures candidates side by side, A B, B A, A B, ...: whatever else the machine does meets all of them alike, and what a
@@ -34,9 +33,9 @@ export async function interleave(
   candidates: readonly Candidate[],
   options: InterleaveOptions,
 ): Promise<readonly (readonly Cost[])[]> {
-  const { rounds, steps, beside } = options;
+  const { rounds, steps, warm = 5, beside } = options;
   const costs: Cost[][] = candidates.map(() => []);
-  for (const candidate of candidates) await candidate.run(warmSteps);
+  for (const candidate of candidates) await candidate.run(warm);
   for (let round = 0; round < rounds; round++) {
     await beside?.();
     for (let turn = 0; turn < candidates.length; turn++) {

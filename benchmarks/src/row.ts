@@ -1,7 +1,10 @@
 import { quantile, ratioOf } from "./interleave.ts";
 
 /** What is wanted of a figure. */
-export type Bound = { readonly atLeast: number } | { readonly atMost: number };
+export interface Bound {
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
 
 /** What is wanted of a row: all of it. */
 export interface Target {
@@ -65,9 +68,10 @@ export function rowOf(measurement: Measurement): Row {
     peer,
     peerName: best?.name ?? null,
     ratio: figures.ratio,
-    ratioP10: ratio?.p10 ?? null,
-    ratioP90: ratio?.p90 ?? null,
-    ratioOfMinima: ratio?.ofMinima ?? null,
+    // Of one measurement there is no spread.
+    ratioP10: ours.length > 1 ? (ratio?.p10 ?? null) : null,
+    ratioP90: ours.length > 1 ? (ratio?.p90 ?? null) : null,
+    ratioOfMinima: ours.length > 1 ? (ratio?.ofMinima ?? null) : null,
     limit: peer === null || least === null ? null : peer / least,
     share: figures.share,
     target,
@@ -86,7 +90,8 @@ export function isMet(
     if (bound === undefined) return [];
     const figure = figures[name];
     if (figure === null) return [null];
-    return ["atLeast" in bound ? figure >= bound.atLeast : figure <= bound.atMost];
+    const { atLeast = -Infinity, atMost = Infinity } = bound;
+    return [atLeast <= figure && figure <= atMost];
   });
   if (verdicts.includes(false)) return false;
   return verdicts.includes(null) ? null : true;

@@ -22,7 +22,7 @@ export function table(machine: Machine, rows: readonly Row[], remark: string): s
     `${number(row.ours)} ${row.unit}`,
     number(row.peer),
     row.peerName ?? "-",
-    row.ratio === null ? "-" : `${number(row.ratio)} (${number(row.ratioP10)} to ${number(row.ratioP90)})`,
+    `${number(row.ratio)}${row.ratioP10 === null ? "" : ` (${number(row.ratioP10)} to ${number(row.ratioP90)})`}`,
     number(row.limit),
     row.share === null ? "-" : percent(row.share),
     targetText(row.target),
@@ -55,8 +55,12 @@ function targetText(target: Target | null): string {
   return texts.join(", ");
 }
 
-function boundText(bound: Bound, text: (value: number) => string): string {
-  return "atLeast" in bound ? `>= ${text(bound.atLeast)}` : `<= ${text(bound.atMost)}`;
+function boundText({ atLeast, atMost }: Bound, text: (value: number) => string): string {
+  const texts = [
+    ...(atLeast === undefined ? [] : [`>= ${text(atLeast)}`]),
+    ...(atMost === undefined ? [] : [`<= ${text(atMost)}`]),
+  ];
+  return texts.join(" and ");
 }
 
 // Three digits, and no exponent.
