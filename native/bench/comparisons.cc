@@ -36,10 +36,10 @@ struct Layer {
 };
 
 // Units of a layer in ascending order, each taken with the same probability.
-std::vector<Index> some_units(Index units, Index count, unsigned seed) {
-  std::vector<Index> all(static_cast<std::size_t>(units));
+std::vector<std::uint32_t> some_units(Index units, Index count, unsigned seed) {
+  std::vector<std::uint32_t> all(static_cast<std::size_t>(units));
   for (Index i = 0; i < units; i++)
-    all[static_cast<std::size_t>(i)] = i;
+    all[static_cast<std::size_t>(i)] = static_cast<std::uint32_t>(i);
   std::minstd_rand random(seed);
   for (std::size_t i = all.size() - 1; i > 0; i--)
     std::swap(all[i], all[random() % (i + 1)]);
@@ -176,8 +176,9 @@ private:
       return static_cast<Index>(std::lround(density * static_cast<double>(all)));
     };
     const Layer dense(shape), compact({shape.n, units(shape.k), units(shape.m)});
-    const std::vector<Index> inputs = some_units(shape.k, compact.shape.k, 4);
-    const std::vector<Index> outputs = some_units(shape.m, compact.shape.m, 5);
+    const std::vector<std::uint32_t> rows = some_units(shape.n, shape.n, 4);
+    const std::vector<std::uint32_t> inputs = some_units(shape.k, compact.shape.k, 5);
+    const std::vector<std::uint32_t> outputs = some_units(shape.m, compact.shape.m, 6);
     const milliner::LinearForward args = forward_args(compact);
     char text[16];
     std::snprintf(text, sizeof text, "%g", density);
@@ -188,25 +189,21 @@ private:
     add_peers(plan, forward_of(dense));
     compare(name, compact.shape.flops(), plan, nullptr, 0);
 
+    const milliner::GatherMatrix gather = {
+        dense.x.data(), compact.x.data(), {rows.data(), inputs.data(), shape.n, compact.shape.k, shape.k}};
+    const milliner::ScatterMatrix scatter = {
+        compact.y.data(),
+        nullptr,
+        dense.y.data(),
+        {rows.data(), outputs.data(), shape.n, compact.shape.m, shape.m}};
     std::vector<Candidate> scattered;
     scattered.push_back({"ours", [&] {
-                           gather(dense.x.data(), shape.k, inputs, compact.x.data(), shape.n);
+                           milliner::launch(pool_, table_.gather_matrix, gather, workspace_);
                            milliner::launch(pool_, table_.linear_forward, args, workspace_);
-                           scatter(compact.y.data(), outputs, dense.y.data(), shape.m, shape.n);
+                           milliner::launch(pool_, table_.scatter_matrix, scatter, workspace_);
                          }});
     add_peers(scattered, forward_of(dense));
     compare(name + ", x gathered and y scattered", compact.shape.flops(), scattered, nullptr, 0);
-  }
-
-  static void gather(const float* from, Index row, const std::vector<Index>& units, float* to, Index rows) {
-    for (Index i = 0; i < rows; i++)
-      for (const Index unit : units)
-        *to++ = from[i * row + unit];
-  }
-  static void scatter(const float* from, const std::vector<Index>& units, float* to, Index row, Index rows) {
-    for (Index i = 0; i < rows; i++)
-      for (const Index unit : units)
-        to[i * row + unit] = *from++;
   }
 
   // The update of a plan at density 0.5, half of whose units are protected: by earlier tasks that chose at
