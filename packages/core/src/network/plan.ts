@@ -17,7 +17,9 @@ const crowdedStride = 256;
 /** How many of `units` units `widened` takes where `needed` of them are wanted. */
 export function widenedCount(needed: number, units: number): number {
   const width = Math.max(Math.ceil(needed / widthStep), 1) * widthStep;
-  return Math.min(width % crowdedStride === 0 ? width + widthStep : width, units);
+  if (width % crowdedStride !== 0) return Math.min(width, units);
+  // Half a step less where that is enough: a ragged edge costs less than another step of units.
+  return Math.min(needed <= width - widthStep / 2 ? width - widthStep / 2 : width + widthStep, units);
 }
 
 /**
