@@ -64,7 +64,12 @@ export {
 } from "./network/parameters.ts";
 export { Plan, widened, widenedCount } from "./network/plan.ts";
 export { UnitMasks, type TaskMasks } from "./network/unit-masks.ts";
-export { checkFinite, clipGlobalNorm, gradientNorm, gradientNormBound, Sgd } from "./optimizers/sgd.ts";
+export { Adam, type AdamOptions } from "./optimizers/adam.ts";
+export { AdamW, type AdamWOptions } from "./optimizers/adamw.ts";
+export { checkFinite } from "./optimizers/check-finite.ts";
+export { clipGlobalNorm, gradientNorm, gradientNormBound } from "./optimizers/gradient-norm.ts";
+export type { Optimizer, OptimizerState, OptimizerStateArray } from "./optimizers/optimizer.ts";
+export { Sgd, type SgdOptions } from "./optimizers/sgd.ts";
 export { Stream } from "./philox.ts";
 export { Gradients, Tape, type Backward, type GradientSink, type PendingProduct } from "./tape.ts";
 export { elements, sameShape, Tensor, tensor, zeros, type Shape, type TensorOptions } from "./tensor.ts";

@@ -11,7 +11,9 @@ import { multiply, scale } from "../operations/elementwise.ts";
 import { Stream } from "../philox.ts";
 import { Tape, type Gradients } from "../tape.ts";
 import { tensor, type Tensor } from "../tensor.ts";
-import { checkFinite, clipGlobalNorm, gradientNorm, gradientNormBound, Sgd } from "./sgd.ts";
+import { checkFinite } from "./check-finite.ts";
+import { clipGlobalNorm, gradientNorm, gradientNormBound } from "./gradient-norm.ts";
+import { Sgd } from "./sgd.ts";
 
 const backend = selectBackend();
 

@@ -1,142 +1,138 @@
-import { ConfigError, NumericError } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import type { Locks } from "../network/locks.ts";
 import type { Gradients } from "../tape.ts";
-import { elements, type Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
+import { checkFinite, safeBound } from "./check-finite.ts";
+import { gradientNormBound, norm } from "./gradient-norm.ts";
+import { checkLr, checkWeightDecay } from "./hyperparameters.ts";
+import type { Optimizer, OptimizerState } from "./optimizer.ts";
+import { ParameterStates, type ParameterState } from "./parameter-state.ts";
+import { takeSteps, type ParameterStep } from "./parameter-step.ts";
 
-// Half the distance from the largest float32 to the next number: a step below it takes no finite weight to infinity. A
-// product of finite factors is below it if the product of their norms is (Cauchy-Schwarz), so two cheap sums over the
-// factors spare a look at the weight and its gradient. The margin of 2 covers the rounding of the chain.
-const safeBound = 2 ** 102;
-
-/**
- * An upper bound of the Euclidean norm of a leaf's gradient, without computing it where it is pending: the norm of a product
- * is at most the product of the norms. NaN or infinite when a factor is.
- */
-export function gradientNormBound(gradients: Gradients, leaf: Tensor): number {
-  const product = gradients.pending(leaf);
-  if (product === undefined) return gradientNorm(gradients, leaf);
-  const { kernels } = leaf.backend;
-  // Each kernel position of a convolution reads every x at most once, so its part is bounded by |dy| |x|.
-  const positions = product.kind === "conv2d" ? elements(leaf.shape.slice(1, -1)) : 1;
-  return Math.sqrt(kernels.sumSquares(product.dy.data) * kernels.sumSquares(product.x.data) * positions);
-}
-
-/** The Euclidean norm of a leaf's gradient, 0 when the loss does not depend on it. */
-export function gradientNorm(gradients: Gradients, leaf: Tensor): number {
-  const gradient = gradients.get(leaf);
-  return gradient === undefined ? 0 : Math.sqrt(leaf.backend.kernels.sumSquares(gradient.data));
+/** Settings of `Sgd`, with PyTorch's names and defaults. */
+export interface SgdOptions {
+  /** Learning rate, > 0. */
+  readonly lr: number;
+  /** Share of the velocity that is kept, >= 0. Default 0: plain SGD, without state. */
+  readonly momentum?: number;
+  /** Steps along the velocity of the next step (needs momentum). Default false. */
+  readonly nesterov?: boolean;
+  /** Factor of the weight that is added to its gradient, >= 0. Default 0. */
+  readonly weightDecay?: number;
 }
 
 /**
- * Refuses a step before anything is written: an infinity in a weight would outlive every lock, for an unlocked weight may lie
- * between a unit that an old task uses and one that it does not, and 0 * Inf is NaN.
+ * Stochastic gradient descent, with momentum and weight decay as in PyTorch (`torch.optim.SGD` with dampening 0):
  *
- * @throws NumericError (`NON_FINITE_GRADIENT`, `NON_FINITE_STEP`) when a gradient, or `w - lr g` of an element that is not
- *   locked, is NaN or infinite
+ *     g = g + weightDecay w
+ *     v = momentum v + g
+ *     w = w - lr v            nesterov: w - lr (g + momentum v)
+ *
+ * Each product with its sum is one fused multiply-add; plain SGD is one per element. Pending gradients of linear layers are
+ * applied inside the product's tiles. Of locked elements neither the weight nor its velocity is written.
  */
-export function checkFinite(
-  parameters: Iterable<readonly [string, Tensor]>,
-  gradients: Gradients,
-  lr = 1,
-  locks?: Locks,
-): void {
-  for (const [name, leaf] of parameters) {
-    if (!gradients.has(leaf)) continue;
-    const bound = gradientNormBound(gradients, leaf);
-    if (bound < safeBound && bound * lr < safeBound) continue;
-    const { data } = gradients.get(leaf)!;
-    if (!leaf.backend.kernels.allFinite(data)) {
-      throw new NumericError(
-        "NON_FINITE_GRADIENT",
-        `the gradient of "${name}" is not finite; try a smaller learning rate`,
-      );
-    }
-    const bits = locks?.get(name);
-    const columns = bits?.columns ?? data.length;
-    const wrong = data.findIndex(
-      (g, i) =>
-        !Number.isFinite(Math.fround(leaf.data[i]! - lr * g)) &&
-        bits?.isLocked(Math.floor(i / columns), i % columns) !== true,
-    );
-    if (wrong >= 0) {
-      throw new NumericError(
-        "NON_FINITE_STEP",
-        `a step of ${lr} x ${data[wrong]} takes element ${wrong} of "${name}" beyond float32; try a smaller learning rate`,
-      );
-    }
-  }
-}
-
-/**
- * Scales all gradients by `maxNorm / (norm + 1e-6)` when their common norm is above `maxNorm`, as PyTorch's
- * `clip_grad_norm_`. When the bounds of the norms show that it is not, nothing is computed or changed, and pending
- * gradients stay pending.
- */
-export function clipGlobalNorm(
-  parameters: Iterable<readonly [string, Tensor]>,
-  gradients: Gradients,
-  maxNorm: number,
-): void {
-  const leaves = [...parameters].map(([, leaf]) => leaf).filter((leaf) => gradients.has(leaf));
-  const total = (norm: (leaf: Tensor) => number): number => Math.hypot(...leaves.map(norm));
-  if (total((leaf) => gradientNormBound(gradients, leaf)) <= maxNorm) return;
-  const factor = maxNorm / (total((leaf) => gradientNorm(gradients, leaf)) + 1e-6);
-  if (!(factor < 1)) return;
-  for (const leaf of leaves) {
-    const gradient = gradients.get(leaf)!;
-    leaf.backend.kernels.scale(gradient.data, factor, gradient.data);
-  }
-}
-
-/**
- * Plain stochastic gradient descent, `w = w - lr g`, one fused multiply-add per element. Pending gradients of linear layers
- * are updated inside the product's tiles. Locked elements are not written.
- */
-export class Sgd {
-  /** Learning rate; may be changed between steps. */
+export class Sgd implements Optimizer {
   lr: number;
+  readonly #momentum: number;
+  readonly #nesterov: boolean;
+  readonly #weightDecay: number;
+  readonly #states: ParameterStates;
 
-  /** @throws ConfigError when lr is not a positive finite number */
-  constructor(options: { readonly lr: number }) {
-    if (!(options.lr > 0 && Number.isFinite(options.lr))) {
-      throw new ConfigError("BAD_LR", `the learning rate must be a positive number, not ${options.lr}`);
+  /** @throws ConfigError when a setting is outside its range */
+  constructor(options: SgdOptions) {
+    const { lr, momentum = 0, nesterov = false, weightDecay = 0 } = options;
+    checkLr(lr);
+    checkWeightDecay(weightDecay);
+    if (!(momentum >= 0 && Number.isFinite(momentum))) {
+      throw new ConfigError("BAD_MOMENTUM", `momentum must be a number from 0 up, not ${momentum}`);
     }
-    this.lr = options.lr;
+    if (nesterov && momentum === 0) {
+      throw new ConfigError("BAD_MOMENTUM", `nesterov needs a momentum above 0, such as 0.9`);
+    }
+    this.lr = lr;
+    this.#momentum = momentum;
+    this.#nesterov = nesterov;
+    this.#weightDecay = weightDecay;
+    this.#states = new ParameterStates(momentum > 0 ? ["momentum_buffer"] : []);
   }
 
-  /**
-   * One step for the given parameters; those that the loss does not depend on stay as they are.
-   * @throws NumericError when a gradient or a stepped parameter is not finite; no parameter has been changed then
-   */
   step(parameters: Iterable<readonly [string, Tensor]>, gradients: Gradients, locks?: Locks): void {
-    const list = [...parameters];
-    checkFinite(list, gradients, this.lr, locks);
-    for (const [name, leaf] of list) {
-      if (!gradients.has(leaf)) continue;
-      const lockBits = locks?.get(name);
-      const words = lockBits?.words ?? null;
-      const { kernels } = leaf.backend;
-      const product = gradients.pending(leaf);
-      if (product?.kind === "linear") {
-        const [m, k] = leaf.shape as [number, number];
-        const n = product.dy.shape[0]!;
-        kernels.linearWeightUpdate(
-          product.dy.data,
-          product.x.data,
-          leaf.data,
-          this.lr,
-          null,
-          null,
-          words,
-          n,
-          k,
-          m,
-        );
-        continue;
-      }
-      const rows = leaf.shape[0] ?? 1;
-      const columns = leaf.data.length / rows;
-      kernels.sgd(leaf.data, gradients.get(leaf)!.data, this.lr, words, rows, columns);
+    const list = [...parameters].filter(([, leaf]) => gradients.has(leaf));
+    if (this.#momentum === 0 && this.#weightDecay === 0) {
+      checkFinite(list, gradients, this.lr, locks);
+      takeSteps(
+        list.map(([name, leaf]) => plainStep(name, leaf, this.lr)),
+        gradients,
+        locks,
+      );
+      return;
+    }
+    const moved = list.map(([name, leaf]) => this.#movedStep(name, leaf, gradients));
+    takeSteps(
+      moved.map(({ step }) => step),
+      gradients,
+      locks,
+    );
+    for (const { step, state, bound } of moved) {
+      if (state === undefined) continue;
+      state.steps += 1;
+      if (step.isSafe) state.bound = bound;
+      else this.#states.measure(state);
     }
   }
+
+  state(): OptimizerState {
+    return this.#states.state();
+  }
+
+  load(state: OptimizerState): void {
+    this.#states.load(state);
+  }
+
+  dispose(): void {
+    this.#states.dispose();
+  }
+
+  #movedStep(
+    name: string,
+    leaf: Tensor,
+    gradients: Gradients,
+  ): { step: ParameterStep; state: ParameterState | undefined; bound: number } {
+    const state = this.#momentum > 0 ? this.#states.of(name, leaf) : undefined;
+    const decayed = this.#weightDecay === 0 ? 0 : this.#weightDecay * norm(leaf);
+    const gradient = gradientNormBound(gradients, leaf) + decayed;
+    // The margin of 2^-20 covers the roundings of one step.
+    const bound = (this.#momentum * (state?.bound ?? 0) + gradient) * (1 + 2 ** -20);
+    const along = this.#nesterov ? this.#momentum * bound + gradient : bound;
+    const factors = Float32Array.of(this.lr, this.#momentum, this.#weightDecay);
+    const { kernels } = leaf.backend;
+    const nesterov = this.#nesterov;
+    const step: ParameterStep = {
+      name,
+      leaf,
+      state: state?.tensors ?? [],
+      stateNames: ["momentum_buffer"],
+      isSafe: bound < safeBound && along < safeBound && this.lr * along < safeBound,
+      byGradient: ([w, velocity = null], g, words, rows, columns) =>
+        kernels.momentum(w, g, velocity, factors, nesterov, words, rows, columns),
+      byFactors: ([w, velocity = null], dy, x, words, n, k, m) =>
+        kernels.linearWeightMomentum(dy, x, w, velocity, factors, nesterov, null, null, words, n, k, m),
+    };
+    return { step, state, bound };
+  }
+}
+
+// The caller has shown that it is safe.
+function plainStep(name: string, leaf: Tensor, lr: number): ParameterStep {
+  const { kernels } = leaf.backend;
+  return {
+    name,
+    leaf,
+    state: [],
+    stateNames: [],
+    isSafe: true,
+    byGradient: ([w], g, words, rows, columns) => kernels.sgd(w, g, lr, words, rows, columns),
+    byFactors: ([w], dy, x, words, n, k, m) =>
+      kernels.linearWeightUpdate(dy, x, w, lr, null, null, words, n, k, m),
+  };
 }
