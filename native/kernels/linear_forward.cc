@@ -1,7 +1,6 @@
 #include "kernels/linear_forward.h"
 
-#include "kernels/micro_kernel.h"
-#include "kernels/panels.h"
+#include "kernels/packed_product.h"
 #include "kernels/philox.h"
 #include "kernels/row_chains.h"
 #include "kernels/set.h"
@@ -115,8 +114,10 @@ Work linear_forward_work(const LinearForward& args) noexcept {
   const Index batch = round_up(smaller(args.n, kForwardBatch), kColumns);
   const double flops =
       2.0 * static_cast<double>(args.n) * static_cast<double>(args.m) * static_cast<double>(args.k);
+  const std::size_t packed = is_packed(args.n, args.k) ? packed_workspace(args.n) : 0;
   return {args.n == 0 ? 0 : ceil_div(args.m, kRowStep), flops / kFlopsPerNanosecond,
-          static_cast<std::size_t>(panel_floats + list_floats + smaller(args.m, kForwardOutputs) * batch)};
+          packed + static_cast<std::size_t>(panel_floats + list_floats +
+                                            smaller(args.m, kForwardOutputs) * batch)};
 }
 
 void linear_forward_run(const LinearForward& args, Range items, float* workspace) noexcept {
@@ -128,6 +129,21 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
     for (Index row = 0; row < n; row++)
       for (Index unit = begin; unit < end; unit += kForwardGroup)
         epilogue.finish(row, unit, smaller(kForwardGroup, end - unit));
+    return;
+  }
+  if (is_packed(n, k)) {
+    packed_product(
+        args.x, k, n, k, args.y, m, begin, end, workspace,
+        [&](Index t0, Index length, Index unit0, Index unit1, float* panels) {
+          for (Index unit = unit0; unit < unit1; unit += kColumns)
+            pack_transposed(args.w + unit * k + t0, k, smaller(kColumns, unit1 - unit), length,
+                            panels + (unit - unit0) * length);
+        },
+        [&](Index row0, Index row1, Index unit0, Index unit1) {
+          for (Index row = row0; row < row1; row++)
+            for (Index unit = unit0; unit < unit1; unit += kForwardGroup)
+              epilogue.finish(row, unit, smaller(kForwardGroup, unit1 - unit));
+        });
     return;
   }
   float* panels = workspace;

@@ -15,7 +15,8 @@
 //          w|.
 // Zeros    an input that is 0 in neighbouring rows may be left out of their chains: weights are finite.
 // Modes    flush-to-zero is set by the caller (DESIGN section 3, exactness, item 4).
-// Cost     2 n k m flops; reads w once. Batches below kColumns cost as much as kColumns rows.
+// Cost     2 n k m flops; reads w once. Up to 4 rows cost a pass over w; from 5 up to kColumns
+// rows cost as much as kColumns.
 #pragma once
 
 #include "kernels/dropout.h"

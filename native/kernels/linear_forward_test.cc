@@ -69,6 +69,25 @@ CASE("linear_forward is that chain for a few rows, whose lanes are units, and fo
       }
 }
 
+CASE("linear_forward is that chain where both factors are packed, for blocks of chain, rows and units") {
+  const struct {
+    Index n, k, m;
+  } shapes[] = {{64, 256, 70}, {65, 1024, 33}, {192, 513, 70}, {265, 30, 35}, {300, 17, 1100}};
+  for (const auto& [n, k, m] : shapes)
+    for (const Index parts : {1, 3}) {
+      Problem p(n, k, m, static_cast<unsigned>(n));
+      p.args.bias = p.bias.data();
+
+      RUN(linear_forward, p.args, parts);
+
+      std::vector<float> expected;
+      for (Index i = 0; i < n * m; i++)
+        expected.push_back(chain(p.args, i / m, i % m));
+      CHECK(test::same_bits(p.y.data(), expected.data(), n * m));
+      CHECK(p.y.intact());
+    }
+}
+
 CASE("linear_forward stays within its error bound, epilogue included") {
   Numbers shapes(1);
   for (int round = 0; round < 30; round++) {
@@ -114,7 +133,8 @@ CASE("inputs that are zero in many rows or in all of them change no bit, with ei
 CASE("linear_forward gives the same bits on every set, for any split and across blocks") {
   const struct {
     Index n, k, m;
-  } shapes[] = {{64, 784, 200}, {257, 300, 61}, {300, 513, 25}, {3, 1000, 4093}};
+  } shapes[] = {{64, 784, 200}, {130, 300, 61},  {300, 513, 25},
+                {64, 512, 150}, {3, 1000, 4093}, {5, 600, 4093}};
   for (const auto& [n, k, m] : shapes) {
     Problem p(n, k, m, 5);
     p.with_everything();

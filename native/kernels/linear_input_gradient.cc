@@ -1,7 +1,6 @@
 #include "kernels/linear_input_gradient.h"
 
-#include "kernels/micro_kernel.h"
-#include "kernels/panels.h"
+#include "kernels/packed_product.h"
 #include "kernels/set.h"
 
 // Lanes are inputs: w is read in place, a column panel of kColumns inputs by a block of outputs, against 6
@@ -44,12 +43,28 @@ Work linear_input_gradient_work(const LinearInputGradient& args) noexcept {
   const double flops =
       2.0 * static_cast<double>(args.n) * static_cast<double>(args.m) * static_cast<double>(args.k);
   return {args.n == 0 ? 0 : ceil_div(args.k, kColumns), flops / kFlopsPerNanosecond,
-          static_cast<std::size_t>(kInputGradientChain * kColumns + kRows * kColumns)};
+          (is_packed(args.n, args.k) ? packed_workspace(args.n) : 0) +
+              static_cast<std::size_t>(kInputGradientChain * kColumns + kRows * kColumns)};
 }
 
 void linear_input_gradient_run(const LinearInputGradient& args, Range items, float* workspace) noexcept {
   const Index begin = items.begin * kColumns, end = smaller(items.end * kColumns, args.k);
   const Index n = args.n, k = args.k, m = args.m;
+  if (is_packed(n, k)) {
+    packed_product(
+        args.dy, m, n, m, args.dx, k, begin, end, workspace,
+        [&](Index t0, Index length, Index k0, Index k1, float* panels) {
+          // Row by row: w is read in long runs.
+          for (Index t = 0; t < length; t++)
+            for (Index column = k0; column < k1; column += kColumns) {
+              __builtin_prefetch(args.w + (t0 + t + 8) * k + column, 0, 3);
+              pack_rows(args.w + (t0 + t) * k + column, k, smaller(kColumns, k1 - column), 1,
+                        panels + (column - k0) * length + t * kColumns);
+            }
+        },
+        [](Index, Index, Index, Index) {});
+    return;
+  }
   const bool crowded = k % 256 == 0; // rows of w 1 KiB apart or a multiple: few cache sets
   float* panel = workspace;
   float* scratch = workspace + kInputGradientChain * kColumns;

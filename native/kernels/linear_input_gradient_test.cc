@@ -41,6 +41,25 @@ CASE("linear_input_gradient is one chain of fma per element, outputs ascending, 
       }
 }
 
+CASE("linear_input_gradient is that chain where both factors are packed, for blocks of chain, rows and "
+     "columns") {
+  const struct {
+    Index n, k, m;
+  } shapes[] = {{64, 256, 70}, {65, 512, 600}, {192, 70, 513}, {265, 35, 30}, {300, 1100, 17}};
+  for (const auto& [n, k, m] : shapes)
+    for (const Index parts : {1, 3}) {
+      Problem p(n, k, m, static_cast<unsigned>(n));
+
+      RUN(linear_input_gradient, p.args, parts);
+
+      std::vector<float> expected;
+      for (Index i = 0; i < n * k; i++)
+        expected.push_back(chain(p.args, i / k, i % k));
+      CHECK(test::same_bits(p.dx.data(), expected.data(), n * k));
+      CHECK(p.dx.intact());
+    }
+}
+
 CASE("linear_input_gradient stays within its error bound") {
   Numbers shapes(2);
   for (int round = 0; round < 30; round++) {

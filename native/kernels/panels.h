@@ -46,6 +46,28 @@ inline void transpose(const float* from, Index ldf, Index rows, Index columns, f
 
 // panel[t * kColumns + lane] = from[lane * ldf + t], t < length; lanes from `lanes` on are +0.
 inline void pack_transposed(const float* from, Index ldf, Index lanes, Index length, float* panel) {
+  if (lanes == kColumns) {
+    constexpr Index kLine = 16; // steps whose cache lines are read whole, one vector of lanes after the other
+    Index t = 0;
+    for (; t + kLine <= length; t += kLine)
+      for (Index lane = 0; lane < kColumns; lane += kLanes)
+        MILLINER_UNROLL for (Index q = 0; q < kLine; q += 4) {
+          // Lane 4 q + i is row 4 q + i: the i-th load takes rows i, 4 + i, 8 + i, ...
+          const float* at = from + lane * ldf + t + q;
+          F a = load_quads(at, 4 * ldf), b = load_quads(at + ldf, 4 * ldf);
+          F c = load_quads(at + 2 * ldf, 4 * ldf), d = load_quads(at + 3 * ldf, 4 * ldf);
+          transpose_quads(a, b, c, d);
+          float* to = panel + (t + q) * kColumns + lane;
+          store(to, a);
+          store(to + kColumns, b);
+          store(to + 2 * kColumns, c);
+          store(to + 3 * kColumns, d);
+        }
+    for (; t < length; t++)
+      for (Index lane = 0; lane < kColumns; lane++)
+        panel[t * kColumns + lane] = from[lane * ldf + t];
+    return;
+  }
   transpose(from, ldf, lanes, length, panel, kColumns);
   if (lanes < kColumns)
     for (Index t = 0; t < length; t++)
