@@ -7,7 +7,8 @@
 
 // Lanes are rows of the batch: activations are packed into panels [k][kColumns], the weights are read as they
 // lie, 6 rows of w against one panel. The finished tile is feature-major; a group of them is transposed into
-// y while it is still in L1, and the epilogue runs there.
+// y while it is still in L1, and the epilogue runs there. A few rows take the row chains, many rows the
+// packed product, whose lanes are units.
 
 namespace milliner::MILLINER_SET {
 namespace {
@@ -179,6 +180,8 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
           for (Index lane = 0; lane < rows; lane += kColumns) {
             float* tile = partial + unit * ldp + lane;
             const float* panel = panels + lane * length;
+            // Partial chains of the next tile: of the next panel, or of the next rows.
+            fetch_tile(lane + kColumns < rows ? tile + kColumns : tile - lane + kRows * ldp, ldp);
             // Panel p fetches the p-th 256 bytes of the next rows of w.
             const Index p = lane / kColumns, offset = p * 64;
             const Ahead ahead = {w + kRows * k + offset, k, 16};

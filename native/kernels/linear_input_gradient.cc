@@ -5,24 +5,12 @@
 
 // Lanes are inputs: w is read in place, a column panel of kColumns inputs by a block of outputs, against 6
 // rows of dy. The last, narrower panel, and weights whose row stride would put all rows of a panel into a few
-// cache sets, are copied. Partial chains lie in dx between chain blocks. Adding +0 to a partial chain changes
-// nothing but the sign of a zero, which the end would make + anyway, so every block may do it.
+// cache sets, are copied; many rows take the packed product. Partial chains lie in dx between chain blocks.
+// Adding +0 to a partial chain changes nothing but the sign of a zero, which the end would make + anyway, so
+// every block may do it.
 
 namespace milliner::MILLINER_SET {
 namespace {
-
-template <int M, Fetch kFetch>
-__attribute__((noinline)) void input_gradient_tile(Index length, const float* dy, Index m, const float* w,
-                                                   Index ldw, float* dx, Index ldx, bool first, Ahead ahead) {
-  F tile[M][kVectors];
-  if (first)
-    clear(tile);
-  else
-    load_tile(tile, dx, ldx);
-  run_chains<M, kVectors, kFetch>(length, dy, m, w, ldw, tile, ahead);
-  add_zero(tile);
-  store_tile(tile, dx, ldx);
-}
 
 // The first tile of a panel meets w cold: it fetches its own panel, a fixed number of rows ahead.
 __attribute__((noinline)) void first_tile(Index length, const float* dy, Index m, const float* w, Index ldw,
@@ -44,7 +32,7 @@ Work linear_input_gradient_work(const LinearInputGradient& args) noexcept {
       2.0 * static_cast<double>(args.n) * static_cast<double>(args.m) * static_cast<double>(args.k);
   return {args.n == 0 ? 0 : ceil_div(args.k, kColumns), flops / kFlopsPerNanosecond,
           (is_packed(args.n, args.k) ? packed_workspace(args.n) : 0) +
-              static_cast<std::size_t>(kInputGradientChain * kColumns + kRows * kColumns)};
+              static_cast<std::size_t>(kInputGradientChain * kColumns)};
 }
 
 void linear_input_gradient_run(const LinearInputGradient& args, Range items, float* workspace) noexcept {
@@ -65,9 +53,8 @@ void linear_input_gradient_run(const LinearInputGradient& args, Range items, flo
         [](Index, Index, Index, Index) {});
     return;
   }
-  const bool crowded = k % 256 == 0; // rows of w 1 KiB apart or a multiple: few cache sets
+  const bool crowded = is_crowded(k);
   float* panel = workspace;
-  float* scratch = workspace + kInputGradientChain * kColumns;
 
   const Index block = even_blocks(m, kInputGradientChain);
   Index m0 = 0;
@@ -89,17 +76,13 @@ void linear_input_gradient_run(const LinearInputGradient& args, Range items, flo
           const float* dy = args.dy + (row0 + row) * m + m0;
           float* dx = args.dx + (row0 + row) * k + k0;
           if (columns < kColumns) {
-            for (Index i = 0; i < count; i++)
-              for (Index j = 0; j < columns; j++)
-                scratch[i * kColumns + j] = first ? 0 : dx[i * k + j];
             with_rows(count, [&]<int M>() {
-              input_gradient_tile<M, Fetch::nothing>(length, dy, m, b, ldb, scratch, kColumns, first, {});
+              product_lanes_of_tile<M>(length, dy, m, panel, dx, k, first, columns);
             });
-            for (Index i = 0; i < count; i++)
-              for (Index j = 0; j < columns; j++)
-                dx[i * k + j] = scratch[i * kColumns + j];
             continue;
           }
+          // Partial chains of the next tile: of the next rows, or of the next panel.
+          fetch_tile(row + kRows < rows ? dx + kRows * k : dx - row * k + kColumns, k);
           if (row == 0 && count == kRows && !packed) {
             first_tile(length, dy, m, b, ldb, dx, k, first);
             continue;
@@ -111,9 +94,9 @@ void linear_input_gradient_run(const LinearInputGradient& args, Range items, flo
           const Ahead ahead = {w + from * k + kColumns, k, kFetchGroups * 3 * k};
           with_rows(count, [&]<int M>() {
             if (next)
-              input_gradient_tile<M, Fetch::to_read>(length, dy, m, b, ldb, dx, k, first, ahead);
+              product_tile<M, Fetch::to_read>(length, dy, m, b, ldb, dx, k, first, ahead);
             else
-              input_gradient_tile<M, Fetch::nothing>(length, dy, m, b, ldb, dx, k, first, {});
+              product_tile<M, Fetch::nothing>(length, dy, m, b, ldb, dx, k, first, {});
           });
         }
       }

@@ -50,7 +50,8 @@ inline void copy_rows(const float* a, Index lda, Index rows, Index length, float
     });
 }
 
-MILLINER_INLINE void fetch_rows_to_write(const float* c, Index ldc) {
+// What a tile will load first and store at its end, while the tile before it runs.
+MILLINER_INLINE void fetch_tile(const float* c, Index ldc) {
   MILLINER_UNROLL for (int i = 0; i < kRows; i++) __builtin_prefetch(c + i * ldc, 1, 3);
 }
 
@@ -94,7 +95,7 @@ inline void packed_tiles(const float* a, Index lda, Index rows, Index length, co
         continue;
       }
       if (i + 2 * kRows <= rows)
-        fetch_rows_to_write(tile + kRows * ldc, ldc);
+        fetch_tile(tile + kRows * ldc, ldc);
       if (count == kRows && kFetch != Fetch::nothing && next < next_end) {
         product_tile<kRows, kFetch>(length, a + i * lda, lda, panel, kColumns, tile, ldc, first,
                                     {next, 16, kFetchGroups * 3 * 16});
