@@ -47,6 +47,19 @@ public:
     time(kernel, shape, flops, bytes, [&] { milliner::launch(pool_, code, args, workspace_); });
   }
 
+  // One of several kernels that are timed in turn, each round all of them in order: as a training step runs
+  // them, each with the caches as the one before left them.
+  struct Part {
+    std::string shape;
+    double flops, bytes;
+    std::function<void()> run;
+  };
+  void measure_in_turn(const std::string& kernel, const std::vector<Part>& parts);
+
+  template <class Args> std::function<void()> launcher(const milliner::Kernel<Args>& code, const Args& args) {
+    return [this, &code, args] { milliner::launch(pool_, code, args, workspace_); };
+  }
+
   const milliner::Table& table;
   std::vector<Result> results;
 

@@ -5,8 +5,8 @@ using namespace milliner;
 BENCH(linear_forward) {
   const struct {
     Index n, k, m;
-  } shapes[] = {{64, 784, 2000},   {64, 2000, 2000}, {64, 2000, 10},
-                {256, 2048, 2048}, {16, 2000, 2000}, {1, 2000, 2000}};
+  } shapes[] = {{64, 784, 2000},    {64, 2000, 2000}, {64, 2000, 10},  {256, 2048, 2048}, {1024, 1024, 1024},
+                {2048, 2048, 2048}, {16, 2000, 2000}, {4, 2000, 2000}, {1, 2000, 2000}};
   for (const auto& [n, k, m] : shapes) {
     const bench::Buffer x(n * k), w(m * k), bias(m), gate(m), h(n * m), y(n * m);
     LinearForward args{};
