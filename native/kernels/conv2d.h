@@ -1,22 +1,21 @@
 // Two-dimensional convolution (cross-correlation, as everywhere in deep learning) and its gradients, without
 // im2col.
 //
-//   y[i][oy][ox][o]  = sum over r, s, c of x[i][oy sy + r - py][ox sx + s - px][c] * w[o][r][s][c]  +
-//   bias[o]; ReLU dx[i][iy][ix][c] = sum over r, s, o of dy[i][oy][ox][o] * w[o][r][s][c]       where oy sy +
-//   r - py = iy, same in x dw[o][r][s][c]   = sum over i, oy, ox of dy[i][oy][ox][o] * x[i][oy sy + r -
-//   py][ox sx + s - px][c]
+//   forward          v = sum over r, s, c of x[i][oy sy + r - py][ox sx + s - px][c] * w[o][r][s][c]  +  bias[o];
+//                    then ReLU, dropout, h and gate as in linear_forward.h, with a pixel (i, oy, ox) for the row
+//   input gradient   dx[i][iy][ix][c] = sum over r, s, o of dy[i][oy][ox][o] * w[o][r][s][c]
+//                    where oy sy + r - py = iy, same in x
+//   weight gradient  dw[o][r][s][c] = sum over i, oy, ox of dy[i][oy][ox][o] * x[i][oy sy + r - py][ox sx + s - px][c]
 //
-// Shapes   NHWC: x and dx [n, height, width, in], y and dy [n, out_height, out_width, out], w and dw
-//          [out, kernel_height, kernel_width, in], bias [out]; contiguous, any alignment. No overlap.
-// Bits     one chain of fma per element from +0, then +0 is added, then the bias. Order of the chain: forward
-// r, s, c;
-//          input gradient r, s, o, all ascending; weight gradient image, oy, ox. Padding contributes exact
-//          zeros, which leave a chain of finite numbers as it is. |error| <= (length of the chain) * 2^-24 *
-//          sum |terms|.
-// Cost     2 n out_height out_width out kernel_height kernel_width in flops each.
+// Shapes   NHWC: x and dx [n, height, width, in]; y, h and dy [n, out_height, out_width, out]; w and dw
+//          [out, kernel_height, kernel_width, in]; bias, gate [out]; contiguous, any alignment. No overlap.
+// Bits     one chain of fma per element from +0, then +0 is added, then the bias. Order of the chain: forward r, s, c;
+//          input gradient r, s, o, all ascending; weight gradient image, oy, ox. Padding is skipped: its exact zeros
+//          would leave a chain of finite numbers as it is. |error| <= (length of the chain) * 2^-24 * sum |terms|.
+// Cost     2 n out_height out_width out kernel_height kernel_width in flops each, less those with padding.
 #pragma once
 
-#include "kernels/work.h"
+#include "kernels/dropout.h"
 
 namespace milliner {
 
@@ -39,6 +38,12 @@ struct Conv2dForward {
   float* y;
   Conv2dGeometry geometry;
   bool relu;
+  const float* gate = nullptr; // or null
+  float* h = nullptr;          // or null
+  bool drop = false;
+  double keep = 1;
+  Random random = {};
+  const std::uint32_t* numbers = nullptr; // of the channels in the full layer, [out] ascending; or null
 };
 
 struct Conv2dInputGradient {

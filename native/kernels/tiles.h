@@ -79,6 +79,16 @@ static_assert(kPackedRows % kRows == 0 && kPackedColumns % kPackedGroup == 0 && 
 constexpr Index kWeightGroupBytes = 128 * 1024;
 constexpr Index kWeightGroupPanels = 32;
 
+// Convolution. A piece of a chain, kConvolutionPiece x kColumns weights, stays in L1 (18 KiB on AVX2) while up to
+// kConvolutionTiles tiles pass by; the pixels that they read are a block of up to kConvolutionBlock floats (192 KiB,
+// of 512 KiB of L2), which all weights of a group of output channels pass by.
+constexpr Index kConvolutionPiece = 288;
+constexpr Index kConvolutionTiles = 64;
+constexpr Index kConvolutionBlock = 48 * 1024;
+constexpr Index kConvolutionGroup = 128; // output channels; whole Philox blocks
+constexpr Index kConvolutionRun = 32;    // shorter runs of a chain are gathered into patches first
+static_assert(kConvolutionGroup % kColumns == 0);
+
 // Convolution, weight gradient: images are taken together until a chain block has this many output pixels, so
 // that storing and reloading the partial chains stays below a few percent.
 constexpr Index kConvolutionPixels = 256;
