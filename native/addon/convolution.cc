@@ -92,6 +92,19 @@ napi_value addon_conv2d_weight_gradient(napi_env env, napi_callback_info info) {
   return call.run(call.environment().table->conv2d_weight_gradient, args);
 }
 
+napi_value addon_conv2d_weight_update(napi_env env, napi_callback_info info) {
+  Call call(env, info, "conv2dWeightUpdate", 6);
+  const Conv2dGeometry g = conv2d_geometry(call, 5);
+  Conv2dWeightUpdate args{};
+  args.dy = call.floats(0, "dy", output_size(call, g));
+  args.x = call.floats(1, "x", input_size(call, g));
+  args.w = call.floats(2, "w", weight_size(call, g));
+  args.lr = static_cast<float>(call.number(3, "lr"));
+  args.locks = call.optional_words(4, "locks", call.product(g.out, lock_words(g.chain())));
+  args.geometry = g;
+  return call.run(call.environment().table->conv2d_weight_update, args);
+}
+
 napi_value addon_max_pool2d_forward(napi_env env, napi_callback_info info) {
   Call call(env, info, "maxPool2dForward", 4);
   const MaxPool2dGeometry g = pool_geometry(call, 3);

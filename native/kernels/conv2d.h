@@ -7,8 +7,11 @@
 //                    where oy sy + r - py = iy, same in x
 //   weight gradient  dw[o][r][s][c] = sum over i, oy, ox of dy[i][oy][ox][o] * x[i][oy sy + r - py][ox sx + s - px][c]
 //
+//   weight update    w = fma(-lr, dw, w) where the element is not locked; w is not written where it is
+//
 // Shapes   NHWC: x and dx [n, height, width, in]; y, h and dy [n, out_height, out_width, out]; w and dw
 //          [out, kernel_height, kernel_width, in]; bias, gate [out]; contiguous, any alignment. No overlap.
+//          locks: rows of lock_words(chain) words as in sgd.h, a row an output channel, or null.
 // Bits     one chain of fma per element from +0, then +0 is added, then the bias. Order of the chain: forward r, s, c;
 //          input gradient r, s, o, all ascending; weight gradient image, oy, ox. Padding is skipped: its exact zeros
 //          would leave a chain of finite numbers as it is. |error| <= (length of the chain) * 2^-24 * sum |terms|.
@@ -57,6 +60,16 @@ struct Conv2dWeightGradient {
   const float* dy;
   const float* x;
   float* dw;
+  Conv2dGeometry geometry;
+};
+
+// The gradient stays in the tile that computed it. A tile whose elements are all locked is not computed.
+struct Conv2dWeightUpdate {
+  const float* dy;
+  const float* x;
+  float* w;
+  float lr;
+  const std::uint32_t* locks; // or null
   Conv2dGeometry geometry;
 };
 

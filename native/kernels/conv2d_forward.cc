@@ -1,4 +1,5 @@
 #include "kernels/conv2d.h"
+#include "kernels/conv2d_patches.h"
 #include "kernels/conv2d_tiles.h"
 #include "kernels/panels.h"
 #include "kernels/philox.h"
@@ -22,11 +23,13 @@ struct Plan {
 
   explicit Plan(const Conv2dGeometry& g) : in_width(g.width), panel(g.chain() * kColumns) {
     const Index width = larger(g.out_width(), 0), height = larger(g.out_height(), 0);
-    const bool by_images = ceil_div(g.n, kRows) * width <= g.n * ceil_div(width, kRows);
+    // Both in tiles x kernel columns, a row of the output: neighbours in a row pay for the frame, images for a copy.
+    const Index by_images = ceil_div(g.n, kRows) * met_columns(g),
+                by_rows = g.n * ceil_div(width, kRows) * g.kernel_width;
     Layout layout = Layout::rows;
     if (g.kernel_width * g.in < kConvolutionRun && g.kernel_height * g.kernel_width > 1)
       layout = Layout::patches;
-    else if (by_images && (g.pad_x > 0 || ceil_div(g.n, kRows) * width < g.n * ceil_div(width, kRows)))
+    else if (g.pad_x > 0 ? by_images <= by_rows : by_images < by_rows)
       layout = Layout::images;
     const bool framed = layout == Layout::rows && g.pad_x > 0;
     if (framed)
@@ -128,35 +131,6 @@ struct Finish {
     }
   }
 };
-
-// to[0 .. count) = from, or beyond where both memories go on: whole vectors are faster than a mask.
-MILLINER_INLINE void copy_run(const float* from, Index count, const float* end, float* to) {
-  for (Index i = 0; i < count; i += kLanes)
-    store(to + i, from + i + kLanes <= end ? load(from + i) : load_first(from + i, smaller(kLanes, count - i)));
-}
-
-// The patch of a pixel: its whole chain, with zeros for the padding. Writes up to a vector beyond.
-MILLINER_INLINE void gather_patch(const Conv2dGeometry& g, const float* image, const float* end, Index oy, Index ox,
-                                  float* to) {
-  const Index top = oy * g.stride_y - g.pad_y, left = ox * g.stride_x - g.pad_x;
-  const Index run = g.kernel_width * g.in;
-  const Range inside = rows_inside(left, g.kernel_width, g.width);
-  for (Index r = 0; r < g.kernel_height; r++, to += run) {
-    const Index iy = top + r;
-    const bool whole = inside.begin == 0 && inside.end == g.kernel_width;
-    if (iy < 0 || iy >= g.height || !whole)
-      for (Index i = 0; i < run; i += kLanes)
-        store(to + i, F{});
-    if (iy >= 0 && iy < g.height && inside.begin < inside.end) {
-      const float* from = image + (iy * g.width + left + inside.begin) * g.in;
-      if (whole)
-        copy_run(from, run, end, to);
-      else
-        for (Index i = 0; i < (inside.end - inside.begin) * g.in; i++)
-          to[inside.begin * g.in + i] = from[i];
-    }
-  }
-}
 
 } // namespace
 

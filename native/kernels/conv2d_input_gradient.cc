@@ -20,7 +20,9 @@ struct Plan {
 
   explicit Plan(const Conv2dGeometry& g) : left(0), right(0) {
     chain = g.kernel_height * g.kernel_width * g.out, panel = chain * kColumns;
-    const bool by_images = ceil_div(g.n, kRows) * g.width <= g.n * ceil_div(g.width, kRows);
+    // Both in tiles x kernel columns, an image row: neighbours in a row pay for the frame as well.
+    const bool by_images = ceil_div(g.n, kRows) * met_columns(g) <=
+                           g.n * ceil_div(g.width, g.stride_x * kRows) * g.kernel_width;
     if (!by_images) {
       left = larger(0, ceil_div(larger(0, g.kernel_width - 1 - g.pad_x), g.stride_x));
       right = larger(0, (g.width - 1 + g.pad_x) / g.stride_x - (g.out_width() - 1));

@@ -43,10 +43,17 @@ std::vector<Conv2dGeometry> geometries() {
       {2, 5, 5, 3, 0, 3, 3, 1, 1, 0, 0},   {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
       {2, 9, 13, 3, 16, 4, 4, 1, 1, 0, 0}, {2, 7, 7, 17, 33, 3, 3, 1, 1, 1, 1},
       {3, 8, 8, 5, 7, 3, 3, 2, 2, 1, 1},   {1, 6, 20, 4, 6, 1, 1, 1, 1, 0, 0},
-      {1, 3, 3, 2, 2, 2, 2, 1, 1, 3, 3},   {1, 9, 9, 2, 3, 2, 2, 3, 3, 0, 0}};
+      {1, 3, 3, 2, 2, 2, 2, 1, 1, 3, 3},   {1, 9, 9, 2, 3, 2, 2, 3, 3, 0, 0},
+      // Tiles of one pixel in several images; a chain of several pieces; several groups of channels; no pixel of some
+      // kernel positions; several bands; a column of the kernel that ends in the middle of a panel.
+      {13, 6, 6, 16, 20, 3, 3, 1, 1, 1, 1}, {7, 3, 4, 40, 6, 3, 3, 1, 1, 1, 1},
+      {6, 2, 2, 3, 200, 3, 3, 1, 1, 1, 1},  {6, 3, 3, 140, 5, 2, 2, 1, 1, 0, 0},
+      {14, 1, 1, 33, 17, 3, 3, 1, 1, 1, 1}, {14, 5, 2, 17, 9, 3, 3, 2, 2, 1, 1},
+      {1, 70, 20, 34, 3, 3, 3, 1, 1, 1, 1}, {7, 9, 30, 33, 3, 3, 3, 2, 1, 1, 1},
+      {5, 40, 9, 5, 4, 3, 3, 1, 1, 1, 1},   {13, 7, 7, 6, 17, 1, 1, 2, 2, 0, 0}};
   Numbers shapes(77);
-  while (list.size() < 40) {
-    const Conv2dGeometry g = {1 + shapes.below(4),  1 + shapes.below(12), 1 + shapes.below(15),
+  while (list.size() < 60) {
+    const Conv2dGeometry g = {1 + shapes.below(shapes.chance(0.3) ? 14 : 4),  1 + shapes.below(12), 1 + shapes.below(15),
                               1 + shapes.below(20), 1 + shapes.below(20), 1 + shapes.below(4),
                               1 + shapes.below(4),  1 + shapes.below(3),  1 + shapes.below(3),
                               shapes.below(3),      shapes.below(3)};
@@ -86,6 +93,48 @@ CASE("conv2d_forward is one chain per output: kernel row, kernel column, input c
               CHECK(sum.is_within_bound(p.y[at]));
           }
     CHECK(p.y.intact());
+  }
+}
+
+CASE("conv2d_forward does ReLU, dropout by pixel and channel of the full layer, then the gate") {
+  unsigned seed = 0;
+  for (const Conv2dGeometry& g : geometries()) {
+    Problem p(g, ++seed);
+    const Random random = {p.numbers.word(), p.numbers.word(), 3, seed};
+    const double keep = seed % 4 == 0 ? 1.0 : 0.6;
+    Floats gate(g.out, p.numbers), h(p.outputs, 3), dropped(p.outputs, 1);
+    test::Guarded<std::uint32_t> numbers(g.out, 1);
+    for (Index o = 0; o < g.out; o++) {
+      numbers[o] = static_cast<std::uint32_t>(o == 0 ? p.numbers.below(9) : numbers[o - 1] + 1 + p.numbers.below(9));
+      if (p.numbers.chance(0.3))
+        gate[o] = 0;
+    }
+    Conv2dForward args = {p.x.data(), p.w.data(), p.bias.data(), p.y.data(), g, true};
+    RUN(conv2d_forward, args, 1);
+    const std::vector<float> plain(p.y.data(), p.y.data() + p.outputs);
+    p.y.poison();
+    args.gate = seed % 5 == 0 ? nullptr : gate.data();
+    args.h = args.gate ? h.data() : nullptr;
+    args.drop = seed % 3 > 0;
+    args.keep = keep;
+    args.random = random;
+    args.numbers = seed % 2 ? numbers.data() : nullptr;
+
+    RUN(conv2d_forward, args, 1 + seed % 3);
+
+    const Index pixels = g.out == 0 ? 0 : p.outputs / g.out;
+    if (args.drop)
+      RUN(dropout,
+          (Dropout{plain.data(), dropped.data(), pixels, g.out, keep, random, args.numbers}), 1);
+    for (Index i = 0; i < p.outputs; i++) {
+      const float v = args.drop ? dropped[i] : plain[static_cast<std::size_t>(i)];
+      const float open = gate[i % g.out];
+      const float expected = !args.gate ? v : open == 0 ? 0.0f : v * open;
+      CHECK(test::same_bits(&p.y[i], &expected, 1));
+      if (args.h)
+        CHECK(test::same_bits(&h[i], &v, 1));
+    }
+    CHECK(p.y.intact() && h.intact());
   }
 }
 
@@ -136,5 +185,37 @@ CASE("conv2d_weight_gradient is one chain per element: image, output row, output
             CHECK(sum.is_within_bound(p.dw[at]));
           }
     CHECK(p.dw.intact());
+  }
+}
+
+CASE("conv2d_weight_update steps along the gradient's bits and does not write a locked element") {
+  unsigned seed = 0;
+  std::vector<Conv2dGeometry> list = geometries();
+  list.push_back({9, 12, 12, 2, 3, 3, 3, 1, 1, 1, 1}); // several blocks
+  for (const Conv2dGeometry& g : list) {
+    Problem p(g, ++seed);
+    const Floats dy(p.outputs, p.numbers);
+    const std::vector<float> before(p.w.data(), p.w.data() + p.weights);
+    const Index words = ceil_div(g.chain(), 32);
+    std::vector<std::uint32_t> locks(static_cast<std::size_t>(g.out * words));
+    const double share = seed % 5 == 0 ? 1.0 : 0.6; // all tiles locked, or many of them in part
+    for (Index i = 0; i < g.out * words; i++)
+      for (Index bit = 0; bit < 32; bit++)
+        locks[static_cast<std::size_t>(i)] |= p.numbers.chance(share) || i % 3 == 0 ? 1u << bit : 0u;
+    const bool locked = seed % 3 > 0;
+    const float lr = 0.37f;
+    RUN(conv2d_weight_gradient, (Conv2dWeightGradient{dy.data(), p.x.data(), p.dw.data(), g}), 1);
+
+    RUN(conv2d_weight_update,
+        (Conv2dWeightUpdate{dy.data(), p.x.data(), p.w.data(), lr, locked ? locks.data() : nullptr, g}), 1 + seed % 3);
+
+    for (Index o = 0; o < g.out; o++)
+      for (Index j = 0; j < g.chain(); j++) {
+        const Index at = o * g.chain() + j;
+        const bool keeps = locked && (locks[static_cast<std::size_t>(o * words + j / 32)] >> (j % 32) & 1);
+        const float old = before[static_cast<std::size_t>(at)], stepped = std::fma(-lr, p.dw[at], old);
+        CHECK(test::same_bits(&p.w[at], keeps ? &old : &stepped, 1));
+      }
+    CHECK(p.w.intact());
   }
 }

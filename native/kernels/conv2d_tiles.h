@@ -116,6 +116,17 @@ constexpr Range part_of(Index count, Index parts, Index k) {
 // Where the pixels of a tile come from, and what is one item of work.
 enum class Layout { patches, images, rows };
 
+// Pairs of a kernel column and an output column that meet inside a row of the image: without padding all of them.
+inline Index met_columns(const Conv2dGeometry& g) {
+  Index met = 0;
+  for (Index s = 0; s < g.kernel_width; s++) {
+    const Index first = larger(0, ceil_div(g.pad_x - s, g.stride_x));
+    const Index end = smaller(g.out_width(), (g.width - 1 + g.pad_x - s) / g.stride_x + 1);
+    met += g.width - 1 + g.pad_x - s < 0 ? 0 : larger(0, end - first);
+  }
+  return met;
+}
+
 struct Blocks {
   Layout layout;
   Index groups;      // of images

@@ -31,6 +31,7 @@
   X(conv2d_forward, Conv2dForward, "conv2dForward")                                                          \
   X(conv2d_input_gradient, Conv2dInputGradient, "conv2dInputGradient")                                       \
   X(conv2d_weight_gradient, Conv2dWeightGradient, "conv2dWeightGradient")                                    \
+  X(conv2d_weight_update, Conv2dWeightUpdate, "conv2dWeightUpdate")                                          \
   X(max_pool2d_forward, MaxPool2dForward, "maxPool2dForward")                                                \
   X(max_pool2d_backward, MaxPool2dBackward, "maxPool2dBackward")                                             \
   X(gather_matrix, GatherMatrix, "gatherMatrix")                                                             \

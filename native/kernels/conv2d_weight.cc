@@ -1,0 +1,327 @@
+#include "kernels/conv2d.h"
+#include "kernels/conv2d_patches.h"
+#include "kernels/conv2d_tiles.h"
+#include "kernels/linear_weight.h"
+#include "kernels/panels.h"
+#include "kernels/set.h"
+
+// A tile is up to kRows output channels x kColumns neighbouring (kernel column, input channel) pairs of a kernel row.
+// dy is transposed for a block of pixels, and the pairs under these pixels are packed into a panel [pixel][kColumns], so
+// that a block is one long run whatever the width of a row. Pixels that a kernel row or column does not meet are left
+// out of both where that pays; otherwise the panel has zeros there. Images of few channels become patches, and the lanes
+// go through the whole chain.
+
+namespace milliner::MILLINER_SET {
+namespace {
+
+struct Plan {
+  bool patches;
+  Index patch;        // floats of a patch; rows of neighbouring patches fall into different sets of L1
+  Index rows, blocks; // rows of the output, of all images, and into how many blocks they are cut
+  Index pixels;       // of a block at most
+  Index ld;           // stride of the transposed dy
+  Index units;        // output channels of a group
+  Index sums;         // floats of the partial chains between blocks, where they have no other place
+
+  explicit Plan(const Conv2dGeometry& g)
+      : patches(g.kernel_width * g.in < kConvolutionRun && g.kernel_height * g.kernel_width > 1),
+        patch((ceil_div(g.chain(), 16) | 1) * 16) {
+    const Index width = larger(g.out_width(), 0), height = larger(g.out_height(), 0);
+    rows = g.n * height;
+    blocks = larger(1, smaller(rows, (rows * width + kConvolutionPixels / 2) / kConvolutionPixels));
+    pixels = ceil_div(rows, blocks) * width;
+    ld = spread_stride(pixels + kLanes);
+    units = smaller(round_up(g.out, kRows), kConvolutionRows);
+    sums = blocks == 1 ? 0 : g.out * g.chain();
+  }
+
+  std::size_t workspace(Index partial) const {
+    return static_cast<std::size_t>(2 * units * ld + pixels * (patches ? patch : Index{kColumns}) + kColumns + partial);
+  }
+};
+
+// Pixels of a block that a panel takes: of every row of the output that kernel row `kernel_row` meets, columns `ox`.
+struct Taken {
+  Index kernel_row;
+  Range ox;
+  bool operator==(const Taken& other) const {
+    return kernel_row == other.kernel_row && ox.begin == other.ox.begin && ox.end == other.ox.end;
+  }
+};
+
+// One block of pixels for one group of output channels.
+struct Block {
+  const Conv2dGeometry& g;
+  const Plan& plan;
+  const float* x;
+  Range rows;   // of the output, of all images
+  float* whole; // transposed dy
+  float* part;  // the same without the pixels that are not taken
+  float* panel;
+  Taken gathered = {-1, {0, 0}};
+
+  bool meets(Index row, Index r) const {
+    const Index iy = row % g.out_height() * g.stride_y + r - g.pad_y;
+    return iy >= 0 && iy < g.height;
+  }
+
+  // Columns of the output that kernel column s meets.
+  Range columns_met(Index s) const {
+    const Index last = g.width - 1 + g.pad_x - s;
+    const Index end = last < 0 ? 0 : smaller(g.out_width(), last / g.stride_x + 1);
+    return {smaller(larger(0, ceil_div(g.pad_x - s, g.stride_x)), end), end};
+  }
+
+  void transpose_dy(const float* dy, Range units) {
+    const Index width = g.out_width();
+    transpose(dy + rows.begin * width * g.out + units.begin, g.out, (rows.end - rows.begin) * width,
+              units.end - units.begin, whole, plan.ld);
+    gathered = {-1, {0, 0}};
+  }
+
+  // Leaves the pixels that are not taken out of the transposed dy. Whole vectors are written, the next row over their
+  // rest.
+  void gather_dy(const Taken& taken, Index units) {
+    if (taken == gathered)
+      return;
+    gathered = taken;
+    const Index count = taken.ox.end - taken.ox.begin, width = g.out_width();
+    for (Index unit = 0; unit < units; unit++) {
+      float* to = part + unit * plan.ld;
+      const float* from = whole + unit * plan.ld + taken.ox.begin;
+      for (Index row = rows.begin; row < rows.end; row++, from += width)
+        if (meets(row, taken.kernel_row)) {
+          for (Index i = 0; i < count; i += kLanes)
+            store(to + i, load(from + i));
+          to += count;
+        }
+    }
+  }
+
+  // Packs pairs [pair, pair + lanes) of a kernel row under the columns `ox` of every row of the output; rows that it does
+  // not meet are left out, or zeros. Returns how many pixels these are.
+  Index pack_pairs(Index r, Index pair, Index lanes, Range ox, bool leave_out) const {
+    const Index first = pair / g.in, last = (pair + lanes - 1) / g.in;
+    // Outputs under which all of these pairs lie inside the image.
+    const Range a = columns_met(first), b = columns_met(last);
+    const Index begin = larger(larger(a.begin, b.begin), ox.begin);
+    const Range inside = {smaller(begin, ox.end), larger(smaller(begin, ox.end), smaller(smaller(a.end, b.end), ox.end))};
+    float* to = panel;
+    for (Index row = rows.begin; row < rows.end; row++) {
+      if (!meets(row, r)) {
+        if (leave_out)
+          continue;
+        for (Index i = 0; i < (ox.end - ox.begin) * kColumns; i += kLanes)
+          store(to + i, F{});
+        to += (ox.end - ox.begin) * kColumns;
+        continue;
+      }
+      const Index image = row / g.out_height(), iy = row % g.out_height() * g.stride_y + r - g.pad_y;
+      const float* from = x + ((image * g.height + iy) * g.width - g.pad_x) * g.in + pair;
+      to = pack_border(from, {ox.begin, inside.begin}, pair, lanes, to);
+      if (lanes == kColumns)
+        for (Index o = inside.begin; o < inside.end; o++, to += kColumns)
+          for (int j = 0; j < kVectors; j++)
+            store(to + j * kLanes, load(from + o * g.stride_x * g.in + j * kLanes));
+      else {
+        pack_rows(from + inside.begin * g.stride_x * g.in, g.stride_x * g.in, lanes, inside.end - inside.begin, to);
+        to += (inside.end - inside.begin) * kColumns;
+      }
+      to = pack_border(from, {inside.end, ox.end}, pair, lanes, to);
+    }
+    return (to - panel) / kColumns;
+  }
+
+  float* pack_border(const float* from, Range ox, Index pair, Index lanes, float* to) const {
+    for (Index o = ox.begin; o < ox.end; o++, to += kColumns)
+      for (Index lane = 0; lane < kColumns; lane++) {
+        const Index ix = o * g.stride_x - g.pad_x + (pair + lane) / g.in;
+        to[lane] = lane < lanes && ix >= 0 && ix < g.width ? from[o * g.stride_x * g.in + lane] : 0.0f;
+      }
+    return to;
+  }
+};
+
+// One tile's piece of its chains: `sums` keeps them from block to block, in rows `chain` apart.
+struct WeightTile {
+  Index pixels;
+  const float* dy; // transposed, rows ld apart
+  Index ld;
+  const float* panel;
+  Index ld_panel;
+  float* sums;
+  Index chain, columns;
+  bool first, last;
+
+  template <int M, class Finish> __attribute__((noinline)) void run(const Finish& finish) const {
+    F tile[M][kVectors];
+    clear(tile);
+    if (!first && columns == kColumns)
+      load_tile(tile, sums, chain);
+    else if (!first)
+      load_columns(tile, sums, chain, columns);
+    run_chains(pixels, dy, ld, panel, ld_panel, tile);
+    if (last) {
+      add_zero(tile);
+      finish(tile);
+    } else if (columns == kColumns)
+      store_tile(tile, sums, chain);
+    else
+      store_columns(tile, sums, chain, columns);
+  }
+};
+
+// All tiles of output channels [begin, end): finish(unit, rows, pair, columns) says what becomes of a tile, or that it is
+// not needed; sums: where partial chains lie between blocks, [out][chain].
+template <class Finish>
+MILLINER_INLINE void for_weights(const Conv2dGeometry& g, const float* dy, const float* x, Range part, float* sums,
+                                 float* workspace, const Finish& finish) {
+  const Plan plan(g);
+  const Index chain = g.chain(), width = g.out_width();
+  float* whole = workspace;
+  float* gathered = whole + plan.units * plan.ld;
+  float* panel = gathered + plan.units * plan.ld;
+
+  for (Index unit0 = part.begin; unit0 < part.end; unit0 += kConvolutionRows) {
+    const Range units = {unit0, smaller(unit0 + kConvolutionRows, part.end)};
+    for (Index index = 0; index < plan.blocks; index++) {
+      Block block = {g, plan, x, part_of(plan.rows, plan.blocks, index), whole, gathered, panel};
+      block.transpose_dy(dy, units);
+      const Index block_pixels = (block.rows.end - block.rows.begin) * width;
+
+      const auto run_tiles = [&](const float* dyt, Index pixels, const float* from, Index ld_panel, Index at,
+                                 Index columns) {
+        for_pixel_tiles<kRows>(units.end - units.begin, [&](Index unit, Index count) {
+          const auto end = finish(units.begin + unit, count, at, columns);
+          if (!end.is_needed)
+            return;
+          float* to = sums + (units.begin + unit) * chain + at;
+          const WeightTile tile = {pixels, dyt + unit * plan.ld, plan.ld, from, ld_panel, to,
+                                   chain,  columns,              index == 0, index + 1 == plan.blocks};
+          with_rows(count, [&]<int M>() { tile.template run<M>(end); });
+        });
+      };
+
+      if (plan.patches) {
+        float* to = panel;
+        for (Index row = block.rows.begin; row < block.rows.end; row++)
+          for (Index ox = 0; ox < width; ox++, to += plan.patch)
+            gather_patch(g, x + row / g.out_height() * g.height * g.width * g.in, x + g.n * g.height * g.width * g.in,
+                         row % g.out_height(), ox, to);
+        for (Index at = 0; at < chain; at += kColumns)
+          run_tiles(whole, block_pixels, panel + at, plan.patch, at, smaller(kColumns, chain - at));
+        continue;
+      }
+
+      const Index run = g.kernel_width * g.in;
+      for (Index r = 0; r < g.kernel_height; r++) {
+        Index rows_met = 0;
+        for (Index row = block.rows.begin; row < block.rows.end; row++)
+          rows_met += block.meets(row, r) ? 1 : 0;
+        for (Index pair = 0; pair < run; pair += kColumns) {
+          const Index columns = smaller(kColumns, run - pair);
+          const Range a = block.columns_met(pair / g.in), b = block.columns_met((pair + columns - 1) / g.in);
+          const Range ox = {smaller(a.begin, b.begin), larger(a.end, b.end)};
+          const Index pixels = rows_met * larger(ox.end - ox.begin, 0);
+          // Leaving pixels out costs about a third of a panel's work, for all panels of a kernel column together.
+          const bool leave_out = 3 * (block_pixels - pixels) * ceil_div(g.in, kColumns) > block_pixels;
+          if (leave_out)
+            block.gather_dy({r, ox}, units.end - units.begin);
+          const Index packed = block.pack_pairs(r, pair, columns, leave_out ? ox : Range{0, width}, leave_out);
+          run_tiles(leave_out ? gathered : whole, packed, panel, kColumns, r * run + pair, columns);
+        }
+      }
+    }
+  }
+}
+
+struct WriteTile {
+  float* dw;
+  Index chain, columns;
+  bool is_needed;
+
+  template <int M> MILLINER_INLINE void operator()(const F (&tile)[M][kVectors]) const {
+    if (columns == kColumns)
+      store_tile(tile, dw, chain);
+    else
+      store_columns(tile, dw, chain, columns);
+  }
+};
+
+// Bits [first, first + count) of a row of lock words.
+inline std::uint32_t lock_bits(const std::uint32_t* words, Index first, Index count) {
+  const Index shift = first & 31;
+  std::uint32_t bits = words[first >> 5] >> shift;
+  if (shift + count > 32)
+    bits |= words[(first >> 5) + 1] << (32 - shift);
+  return count == 32 ? bits : bits & ((1u << count) - 1u);
+}
+
+struct UpdateTile {
+  float* w;
+  Index chain, columns;
+  float lr;
+  bool is_needed, plain;
+  std::uint32_t writable[kRows];
+
+  template <int M> MILLINER_INLINE void operator()(const F (&tile)[M][kVectors]) const {
+    const F step = splat(-lr);
+    MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
+      if (j * kLanes >= columns)
+        break;
+      MILLINER_UNROLL for (int i = 0; i < M; i++) {
+        float* p = w + i * chain + j * kLanes;
+        if (plain) {
+          store(p, fma(step, tile[i][j], load(p)));
+        } else {
+          const I lanes = lanes_of(writable[i] >> (j * kLanes));
+          store_lanes(p, fma(step, tile[i][j], load_lanes(p, lanes)), lanes);
+        }
+      }
+    }
+  }
+};
+
+} // namespace
+
+Work conv2d_weight_gradient_work(const Conv2dWeightGradient& args) noexcept {
+  const Conv2dGeometry& g = args.geometry;
+  return {g.chain() == 0 ? 0 : ceil_div(g.out, kRows), g.flops() / kFlopsPerNanosecond, Plan(g).workspace(0)};
+}
+
+void conv2d_weight_gradient_run(const Conv2dWeightGradient& args, Range items, float* workspace) noexcept {
+  const Conv2dGeometry& g = args.geometry;
+  const Index chain = g.chain();
+  for_weights(g, args.dy, args.x, {items.begin * kRows, smaller(items.end * kRows, g.out)}, args.dw, workspace,
+              [&](Index unit, Index, Index at, Index columns) {
+                return WriteTile{args.dw + unit * chain + at, chain, columns, true};
+              });
+}
+
+Work conv2d_weight_update_work(const Conv2dWeightUpdate& args) noexcept {
+  const Conv2dGeometry& g = args.geometry;
+  const Plan plan(g);
+  return {g.chain() == 0 ? 0 : ceil_div(g.out, kRows), g.flops() / kFlopsPerNanosecond, plan.workspace(plan.sums)};
+}
+
+void conv2d_weight_update_run(const Conv2dWeightUpdate& args, Range items, float* workspace) noexcept {
+  const Conv2dGeometry& g = args.geometry;
+  const Index chain = g.chain(), words = lock_words(chain);
+  const Plan plan(g);
+  for_weights(g, args.dy, args.x, {items.begin * kRows, smaller(items.end * kRows, g.out)}, workspace,
+              workspace + plan.sums, [&](Index unit, Index rows, Index at, Index columns) {
+                UpdateTile tile = {args.w + unit * chain + at, chain, columns, args.lr, true, columns == kColumns, {}};
+                const std::uint32_t all = columns == 32 ? ~0u : (1u << columns) - 1u;
+                std::uint32_t any = 0;
+                for (Index i = 0; i < rows; i++) {
+                  tile.writable[i] =
+                      args.locks ? ~lock_bits(args.locks + (unit + i) * words, at, columns) & all : all;
+                  any |= tile.writable[i];
+                  tile.plain = tile.plain && tile.writable[i] == all;
+                }
+                tile.is_needed = any != 0;
+                return tile;
+              });
+}
+
+} // namespace milliner::MILLINER_SET
