@@ -1,5 +1,6 @@
 #include "addon/call.h"
 #include "addon/functions.h"
+#include "kernels/linear_weight.h"
 
 namespace milliner {
 namespace {
@@ -71,6 +72,20 @@ napi_value addon_conv2d_forward(napi_env env, napi_callback_info info) {
   args.y = call.floats(3, "y", output_size(call, g));
   args.geometry = g;
   args.relu = call.boolean(5, "relu");
+  args.gate = call.optional_floats(6, "gate", g.out);
+  args.h = call.optional_floats(7, "h", output_size(call, g));
+  args.drop = call.is_given(9);
+  if (args.drop) {
+    args.keep = call.keep(8);
+    args.random = call.random(9);
+    args.numbers = call.ascending(10, "numbers", g.out, Index{1} << 32);
+    call.apart("numbers", args.numbers, args.numbers ? g.out : 0, "y", args.y, output_size(call, g));
+    call.apart("numbers", args.numbers, args.numbers && args.h ? g.out : 0, "h", args.h, output_size(call, g));
+    if (!args.relu)
+      call.refuse("dropout needs relu, whose zeros mark the dropped units for the backward");
+  }
+  if (args.h && !args.gate)
+    call.refuse("h is the value before the gate, and needs one; without gate it is y");
   return call.run(call.environment().table->conv2d_forward, args);
 }
 

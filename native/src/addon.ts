@@ -140,7 +140,8 @@ export interface Addon {
   /**
    * geometry = [n, height, width, in, out, kernelHeight, kernelWidth, strideY, strideX, padY, padX]. Output
    * [n, (height + 2 padY - kernelHeight) / strideY + 1, ..., out]. Chain: kernel row, kernel column, input channel;
-   * padding contributes exact zeros, and is at most the kernel's size.
+   * padding contributes nothing, and is at most the kernel's size. What follows the chain is as in `linearForward`, with
+   * pixels (image, row, column of the output) for rows: gate and numbers [out], h like y; `keep` counts with `random`.
    */
   conv2dForward(
     x: Float32Array,
@@ -149,11 +150,28 @@ export interface Addon {
     y: Float32Array,
     geometry: Int32Array,
     relu: boolean,
+    gate?: Float32Array | null,
+    h?: Float32Array | null,
+    keep?: number,
+    random?: Uint32Array | null,
+    numbers?: Uint32Array | null,
   ): void;
   /** Chain of an element of dx: kernel row, kernel column (both ascending), output channel. */
   conv2dInputGradient(dy: Float32Array, w: Float32Array, dx: Float32Array, geometry: Int32Array): void;
   /** Chain of an element of dw: image, output row, output column. */
   conv2dWeightGradient(dy: Float32Array, x: Float32Array, dw: Float32Array, geometry: Int32Array): void;
+  /**
+   * `w = fma(-lr, dw, w)` with dw kept in registers. A locked element is not written. locks as in `linearWeightUpdate` with
+   * out rows of kernelHeight * kernelWidth * in elements.
+   */
+  conv2dWeightUpdate(
+    dy: Float32Array,
+    x: Float32Array,
+    w: Float32Array,
+    lr: number,
+    locks: Uint32Array | null,
+    geometry: Int32Array,
+  ): void;
   /**
    * geometry = [n, height, width, channels, kernelHeight, kernelWidth, strideY, strideX], no padding, floor. argmax: index
    * into one image's x (`(row * width + column) * channels + channel`), first in row-major order on ties.
@@ -310,4 +328,4 @@ export interface Addon {
 }
 
 /** Version of the table above; raised with every change of a signature. */
-export const addonAbi = 2;
+export const addonAbi = 3;

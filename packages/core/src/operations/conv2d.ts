@@ -1,24 +1,26 @@
 import { ShapeError } from "../errors.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
+import type { LinearOptions } from "./linear.ts";
 
-/** Pairs are [vertical, horizontal]. */
-export interface Conv2dOptions {
-  readonly bias?: Tensor | undefined;
+/**
+ * Pairs are [vertical, horizontal]. Bias, ReLU, dropout and gate follow each other as behind a linear layer, with channels
+ * for units; dropout counts the pixels of the output as rows.
+ */
+export interface Conv2dOptions extends LinearOptions {
   readonly stride?: readonly [number, number];
   readonly padding?: readonly [number, number];
-  readonly relu?: boolean;
 }
 
 /**
  * Cross-correlation, as PyTorch's conv2d, of images [n, height, width, in] with weights [out, kernelHeight, kernelWidth,
- * in], zero padding, then the bias, then a ReLU if asked for.
+ * in], zero padding, then the bias, and if asked for a ReLU, dropout and the channels' gate, in one pass.
  *
  * @returns [n, outHeight, outWidth, out]; the caller owns it
  * @throws ShapeError when the shapes do not fit or the kernel is larger than the padded image
  */
 export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?: Tape): Tensor {
-  const { bias, stride = [1, 1], padding = [0, 0], relu = false } = options;
+  const { bias, stride = [1, 1], padding = [0, 0], relu = false, dropout, gate } = options;
   if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[3] !== w.shape[3]) {
     throw new ShapeError(
       "SHAPE_MISMATCH",
@@ -28,11 +30,19 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
   }
   const [n, height, width, inputs] = x.shape as [number, number, number, number];
   const [outputs, kernelHeight, kernelWidth] = w.shape as [number, number, number, number];
-  if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== outputs)) {
-    throw new ShapeError(
-      "SHAPE_MISMATCH",
-      `conv2d: bias has shape [${bias.shape.join(", ")}], expected [${outputs}]`,
-    );
+  for (const [what, t] of [
+    ["bias", bias],
+    ["gate", gate],
+  ] as const) {
+    if (t !== undefined && (t.shape.length !== 1 || t.shape[0] !== outputs)) {
+      throw new ShapeError(
+        "SHAPE_MISMATCH",
+        `conv2d: ${what} has shape [${t.shape.join(", ")}], expected [${outputs}]`,
+      );
+    }
+  }
+  if (dropout !== undefined && !relu) {
+    throw new ShapeError("UNSUPPORTED", "conv2d applies dropout only behind a ReLU");
   }
   const outHeight = Math.floor((height + 2 * padding[0] - kernelHeight) / stride[0]) + 1;
   const outWidth = Math.floor((width + 2 * padding[1] - kernelWidth) / stride[1]) + 1;
@@ -58,20 +68,52 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
     padding[0],
     padding[1],
   );
+  const recording =
+    tape !== undefined && [x, w, bias, gate].some((input) => input !== undefined && tape.tracks(input));
   const y = new Tensor([n, outHeight, outWidth, outputs], { backend });
-  kernels.conv2dForward(x.data, w.data, bias?.data ?? null, y.data, geometry, relu);
+  // The gate's gradient and the ReLU's mask need the value before the gate.
+  const h = gate !== undefined && recording ? new Tensor(y.shape, { backend }) : undefined;
+  const data = (t: Tensor | undefined): Float32Array | null => t?.data ?? null;
+  const keep = dropout?.keep ?? 1;
+  kernels.conv2dForward(
+    x.data,
+    w.data,
+    data(bias),
+    y.data,
+    geometry,
+    relu,
+    data(gate),
+    data(h),
+    keep,
+    dropout === undefined ? null : dropout.stream.key(dropout.step),
+    dropout?.numbers,
+  );
 
-  tape?.record("conv2d", bias === undefined ? [x, w] : [x, w, bias], y, (dy, sink) => {
+  const leaves = [x, w, bias, gate].filter((input) => input !== undefined);
+  tape?.record("conv2d", leaves, y, (dy, sink) => {
+    const dbias = bias !== undefined && sink.needs(bias) ? new Tensor([outputs], { backend }) : undefined;
+    const dgate = gate !== undefined && sink.needs(gate) ? new Tensor([outputs], { backend }) : undefined;
+    const pixels = n * outHeight * outWidth;
     let dv = dy;
-    if (relu) {
+    if (relu || gate !== undefined) {
       dv = new Tensor(dy.shape, { backend });
-      kernels.reluBackward(dy.data, y.data, dv.data);
+      kernels.activationBackward(
+        dy.data,
+        (h ?? y).data,
+        data(gate),
+        dv.data,
+        data(dgate),
+        data(dbias),
+        pixels,
+        outputs,
+        relu,
+        keep,
+      );
+    } else if (dbias !== undefined) {
+      kernels.columnSum(dy.data, dbias.data, pixels, outputs);
     }
-    if (bias !== undefined && sink.needs(bias)) {
-      const dbias = new Tensor([outputs], { backend });
-      kernels.columnSum(dv.data, dbias.data, n * outHeight * outWidth, outputs);
-      sink.add(bias, dbias);
-    }
+    if (bias !== undefined && dbias !== undefined) sink.add(bias, dbias);
+    if (gate !== undefined && dgate !== undefined) sink.add(gate, dgate);
     if (sink.needs(w)) {
       sink.addPending(w, {
         kind: "conv2d",

@@ -1,5 +1,9 @@
 import type { Kernels } from "../backend.ts";
-import { checkSize, refuse } from "./argument.ts";
+import { gated } from "./activation.ts";
+import { checkKeep, checkSize, refuse } from "./argument.ts";
+import { dropped } from "./dropout.ts";
+import { checkAscending } from "./gather.ts";
+import { isLockedBit, lockWords } from "./sgd.ts";
 
 interface Geometry {
   readonly n: number;
@@ -94,11 +98,36 @@ function forMeetings(g: Geometry, visit: (pixel: number, position: number, outpu
 
 export const convolutionKernels: Pick<
   Kernels,
-  "conv2dForward" | "conv2dInputGradient" | "conv2dWeightGradient"
+  "conv2dForward" | "conv2dInputGradient" | "conv2dWeightGradient" | "conv2dWeightUpdate"
 > = {
-  conv2dForward(x, w, bias, y, geometry, relu) {
-    const g = geometryOf("conv2dForward", geometry, x, w, y);
-    checkSize("conv2dForward", "bias", bias, g.outputs);
+  conv2dForward(
+    x,
+    w,
+    bias,
+    y,
+    geometry,
+    relu,
+    gate = null,
+    h = null,
+    keep = 1,
+    random = null,
+    numbers = null,
+  ) {
+    const kernel = "conv2dForward";
+    const g = geometryOf(kernel, geometry, x, w, y);
+    checkSize(kernel, "bias", bias, g.outputs);
+    checkSize(kernel, "gate", gate, g.outputs);
+    checkSize(kernel, "h", h, y.length);
+    checkSize(kernel, "random", random, 4);
+    checkSize(kernel, "numbers", numbers, g.outputs);
+    checkAscending(kernel, "numbers", numbers, 2 ** 32);
+    if (random !== null) checkKeep(kernel, keep);
+    if (random !== null && !relu) {
+      refuse(kernel, "dropout needs relu, whose zeros mark the dropped units for the backward");
+    }
+    if (h !== null && gate === null) {
+      refuse(kernel, "h is the value before the gate, and needs one; without gate it is y");
+    }
     const positions = g.kernelHeight * g.kernelWidth;
     const sums = new Float64Array(y.length);
     forMeetings(g, (pixel, position, output) => {
@@ -111,9 +140,13 @@ export const convolutionKernels: Pick<
       }
     });
     for (let i = 0; i < y.length; i++) {
-      const product = Math.fround(sums[i]!);
-      const v = bias === null ? product : Math.fround(product + bias[i % g.outputs]!);
-      y[i] = relu && !(v > 0) ? 0 : v;
+      const [pixel, unit] = [Math.floor(i / g.outputs), i % g.outputs];
+      let v = Math.fround(sums[i]!);
+      if (bias !== null) v = Math.fround(v + bias[unit]!);
+      if (relu) v = v > 0 ? v : 0;
+      if (random !== null) v = dropped(v, pixel, numbers?.[unit] ?? unit, keep, random);
+      if (h !== null) h[i] = v;
+      y[i] = gate === null ? v : gated(v, gate[unit]!);
     }
   },
 
@@ -134,18 +167,32 @@ export const convolutionKernels: Pick<
   },
 
   conv2dWeightGradient(dy, x, dw, geometry) {
-    const g = geometryOf("conv2dWeightGradient", geometry, x, dw, dy);
-    const positions = g.kernelHeight * g.kernelWidth;
-    const sums = new Float64Array(dw.length);
-    forMeetings(g, (pixel, position, output) => {
-      for (let o = 0; o < g.outputs; o++) {
-        const d = dy[output * g.outputs + o]!;
-        for (let c = 0; c < g.inputs; c++) {
-          const at = (o * positions + position) * g.inputs + c;
-          sums[at] = sums[at]! + d * x[pixel * g.inputs + c]!;
-        }
-      }
+    dw.set(weightGradient(geometryOf("conv2dWeightGradient", geometry, x, dw, dy), dy, x));
+  },
+
+  conv2dWeightUpdate(dy, x, w, lr, locks, geometry) {
+    const g = geometryOf("conv2dWeightUpdate", geometry, x, w, dy);
+    const columns = g.kernelHeight * g.kernelWidth * g.inputs;
+    checkSize("conv2dWeightUpdate", "locks", locks, g.outputs * lockWords(columns));
+    const step = Math.fround(lr);
+    weightGradient(g, dy, x).forEach((sum, at) => {
+      if (locks !== null && isLockedBit(locks, columns, Math.floor(at / columns), at % columns)) return;
+      w[at] = w[at]! - step * Math.fround(sum);
     });
-    dw.set(sums);
   },
 };
+
+function weightGradient(g: Geometry, dy: Float32Array, x: Float32Array): Float64Array {
+  const positions = g.kernelHeight * g.kernelWidth;
+  const sums = new Float64Array(g.outputs * positions * g.inputs);
+  forMeetings(g, (pixel, position, output) => {
+    for (let o = 0; o < g.outputs; o++) {
+      const d = dy[output * g.outputs + o]!;
+      for (let c = 0; c < g.inputs; c++) {
+        const at = (o * positions + position) * g.inputs + c;
+        sums[at] = sums[at]! + d * x[pixel * g.inputs + c]!;
+      }
+    }
+  });
+  return sums;
+}

@@ -1,7 +1,8 @@
+import { Stream } from "../../philox.ts";
 import { Numbers, poisoned } from "../arrays.ts";
-import { chain, plus, positive } from "../bounded.ts";
+import { behindGate, chain, fused, plus, positive, times, zero, type Expected } from "../bounded.ts";
 import type { Claims } from "./case.ts";
-import { checkOutput, checkRefused } from "./check.ts";
+import { check, checkOutput, checkRefused } from "./check.ts";
 
 const random = new Numbers(0);
 
@@ -28,6 +29,8 @@ const geometries: readonly (readonly number[])[] = [
   [1, 3, 9, 2, 33, 3, 5, 1, 2, 2, 0],
   [1, 18, 18, 2, 3, 3, 3, 1, 1, 1, 1],
   [2, 6, 5, 40, 5, 3, 3, 1, 1, 1, 1],
+  [13, 3, 3, 12, 5, 3, 3, 1, 1, 1, 1],
+  [7, 2, 2, 33, 9, 3, 3, 2, 2, 1, 1],
   ...Array.from({ length: 6 }, randomGeometry),
 ];
 
@@ -138,6 +141,48 @@ export const convolutionClaims: Claims = {
     }
   },
 
+  "conv2dForward drops by pixel and channel of the full layer behind its ReLU, then multiplies by the gate": (
+    backend,
+  ) => {
+    const numbers = new Numbers(33);
+    const stream = new Stream(2 ** 40 + 7, "conformance");
+    const [keep, step] = [0.6, 9];
+    for (const geometry of geometries) {
+      const p = new Problem(geometry, numbers);
+      const units = p.bias.length;
+      const [h, y] = [poisoned(p.dy.length), poisoned(p.dy.length)];
+      const gate = numbers.gates(units);
+      let next = numbers.below(5);
+      const listed = Uint32Array.from({ length: units }, () => (next += 1 + numbers.below(5)));
+
+      backend.kernels.conv2dForward(
+        p.x,
+        p.w,
+        p.bias,
+        y,
+        p.geometry,
+        true,
+        gate,
+        h,
+        keep,
+        stream.key(step),
+        listed,
+      );
+
+      const terms = p.terms("y");
+      const before = (at: number): Expected => {
+        const unit = at % units;
+        const number = listed[unit]!;
+        const word = stream.words(number + 1, step, Math.floor(at / units))[number]!;
+        const v = positive(plus(chain(terms[at]!), p.bias[unit]!));
+        return word < Math.floor(keep * 2 ** 32) ? times(v, Math.fround(1 / keep)) : zero;
+      };
+      const what = `conv2dForward of [${geometry.join(", ")}] with dropout and gate`;
+      checkOutput(backend, what, y, (at) => behindGate(before(at), gate[at % units]!));
+      checkOutput(backend, `${what}, h`, h, before);
+    }
+  },
+
   "conv2dInputGradient sums over kernel row, kernel column, output channel": (backend) => {
     const numbers = new Numbers(31);
     for (const geometry of geometries) {
@@ -161,6 +206,43 @@ export const convolutionClaims: Claims = {
 
       const terms = p.terms("w");
       checkOutput(backend, `conv2dWeightGradient of [${geometry.join(", ")}]`, dw, (at) => chain(terms[at]!));
+    }
+  },
+
+  "conv2dWeightUpdate is one step down the gradient, and never writes a locked element": (backend) => {
+    const numbers = new Numbers(34);
+    const lr = Math.fround(0.05);
+    for (const geometry of geometries) {
+      for (const locked of [false, true]) {
+        const p = new Problem(geometry, numbers);
+        const columns = p.bias.length === 0 ? 0 : p.w.length / p.bias.length;
+        const locks = numbers.locks(p.bias.length, columns);
+        const isLocked = (at: number): boolean => {
+          const [row, column] = [Math.floor(at / columns), at % columns];
+          const word = locks[row * Math.ceil(columns / 32) + (column >> 5)]!;
+          return locked && ((word >>> (column & 31)) & 1) === 1;
+        };
+        // A locked element is NaN: any write shows.
+        const w = poisoned(p.w.length);
+        const untouched = new Uint32Array(w.buffer, w.byteOffset, w.length).slice();
+        p.w.forEach((value, at) => {
+          if (!isLocked(at)) w[at] = value;
+        });
+
+        backend.kernels.conv2dWeightUpdate(p.dy, p.x, w, lr, locked ? locks : null, p.geometry);
+
+        const bits = new Uint32Array(w.buffer, w.byteOffset, w.length);
+        bits.forEach((value, at) => {
+          if (!isLocked(at)) return;
+          check(value === untouched[at], () => `conv2dWeightUpdate: the locked element ${at} was written`);
+          w[at] = 0;
+        });
+        const terms = p.terms("w");
+        const what = `conv2dWeightUpdate of [${geometry.join(", ")}], locked ${locked}`;
+        checkOutput(backend, what, w, (at) =>
+          isLocked(at) ? zero : fused(-lr, chain(terms[at]!), p.w[at]!),
+        );
+      }
     }
   },
 
