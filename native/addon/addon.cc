@@ -4,7 +4,7 @@
 #include <memory>
 
 // Version of src/addon.ts's table: `addonAbi` there.
-#define MILLINER_ADDON_ABI 2
+#define MILLINER_ADDON_ABI 3
 
 namespace milliner {
 
