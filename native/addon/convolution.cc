@@ -78,9 +78,11 @@ napi_value addon_conv2d_forward(napi_env env, napi_callback_info info) {
   if (args.drop) {
     args.keep = call.keep(8);
     args.random = call.random(9);
-    args.numbers = call.ascending(10, "numbers", g.out, Index{1} << 32);
-    call.apart("numbers", args.numbers, args.numbers ? g.out : 0, "y", args.y, output_size(call, g));
-    call.apart("numbers", args.numbers, args.numbers && args.h ? g.out : 0, "h", args.h, output_size(call, g));
+    if (call.is_given(10)) {
+      args.numbers = call.ascending(10, "numbers", g.out, Index{1} << 32);
+      call.apart("numbers", args.numbers, g.out, "y", args.y, output_size(call, g));
+      call.apart("numbers", args.numbers, g.out, "h", args.h, args.h ? output_size(call, g) : 0);
+    }
     if (!args.relu)
       call.refuse("dropout needs relu, whose zeros mark the dropped units for the backward");
   }

@@ -35,7 +35,7 @@ struct Plan {
     if (framed)
       in_width += 2 * g.pad_x;
     const auto taken = [&](Index rows) { return smaller((rows - 1) * g.stride_y + g.kernel_height, g.height); };
-    const Index patch = spread_stride(g.chain());
+    const Index patch = patch_stride(g);
     blocks = cut_into_blocks(layout, g.n, height, width, g.out, [&](Index rows) {
       return layout == Layout::patches ? rows * width * patch : taken(rows) * in_width * g.in;
     });
@@ -199,9 +199,8 @@ void conv2d_forward_run(const Conv2dForward& args, Range items, float* workspace
       const Index first = (images.begin * out_height + rows.begin) * out_width;
       float* to = block;
       for (Index image = images.begin; image < images.end; image++)
-        for (Index oy = rows.begin; oy < rows.end; oy++)
-          for (Index ox = 0; ox < out_width; ox++, to += plan.ld)
-            gather_patch(g, args.x + image * image_floats, args.x + g.n * image_floats, oy, ox, to);
+        for (Index oy = rows.begin; oy < rows.end; oy++, to += out_width * plan.ld)
+          gather_patches(g, args.x + image * image_floats, args.x + g.n * image_floats, oy, to, plan.ld);
       // One band of one image, or all rows of several: contiguous pixels of y.
       for_pixel_tiles<kRows>((to - block) / plan.ld, [&](Index pixel, Index pixels) {
         list.add(walk.tile(block + pixel * plan.ld, 0, 1, 1, chain, pixels, (first + pixel) * g.out));

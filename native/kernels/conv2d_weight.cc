@@ -16,7 +16,7 @@ namespace {
 
 struct Plan {
   bool patches;
-  Index patch;        // floats of a patch; rows of neighbouring patches fall into different sets of L1
+  Index patch;        // floats of a patch
   Index rows, blocks; // rows of the output, of all images, and into how many blocks they are cut
   Index pixels;       // of a block at most
   Index ld;           // stride of the transposed dy
@@ -25,7 +25,7 @@ struct Plan {
 
   explicit Plan(const Conv2dGeometry& g)
       : patches(g.kernel_width * g.in < kConvolutionRun && g.kernel_height * g.kernel_width > 1),
-        patch((ceil_div(g.chain(), 16) | 1) * 16) {
+        patch(patch_stride(g)) {
     const Index width = larger(g.out_width(), 0), height = larger(g.out_height(), 0);
     rows = g.n * height;
     blocks = larger(1, smaller(rows, (rows * width + kConvolutionPixels / 2) / kConvolutionPixels));
@@ -132,12 +132,15 @@ struct Block {
     return (to - panel) / kColumns;
   }
 
+  // The same at the border of the image: the pairs of a kernel column that lies outside are zeros.
   float* pack_border(const float* from, Range ox, Index pair, Index lanes, float* to) const {
-    for (Index o = ox.begin; o < ox.end; o++, to += kColumns)
-      for (Index lane = 0; lane < kColumns; lane++) {
-        const Index ix = o * g.stride_x - g.pad_x + (pair + lane) / g.in;
-        to[lane] = lane < lanes && ix >= 0 && ix < g.width ? from[o * g.stride_x * g.in + lane] : 0.0f;
-      }
+    for (Index o = ox.begin; o < ox.end; o++, to += kColumns) {
+      MILLINER_UNROLL for (int j = 0; j < kVectors; j++) store(to + j * kLanes, F{});
+      const Index left = o * g.stride_x - g.pad_x;
+      const Range s = rows_inside(left, g.kernel_width, g.width);
+      for (Index lane = larger(s.begin * g.in - pair, 0); lane < smaller(s.end * g.in - pair, lanes); lane++)
+        to[lane] = from[o * g.stride_x * g.in + lane];
+    }
     return to;
   }
 };
@@ -152,6 +155,7 @@ struct WeightTile {
   float* sums;
   Index chain, columns;
   bool first, last;
+  const float* next; // what a later block will transpose: fetched on the way
 
   template <int M, class Finish> __attribute__((noinline)) void run(const Finish& finish) const {
     F tile[M][kVectors];
@@ -160,7 +164,8 @@ struct WeightTile {
       load_tile(tile, sums, chain);
     else if (!first)
       load_columns(tile, sums, chain, columns);
-    run_chains(pixels, dy, ld, panel, ld_panel, tile);
+    // Line after line: two groups of three, then six lines further.
+    run_chains<M, kVectors, Fetch::to_read>(pixels, dy, ld, panel, ld_panel, tile, {next, 16, 16 * 3 * kFetchGroups});
     if (last) {
       add_zero(tile);
       finish(tile);
@@ -189,6 +194,10 @@ MILLINER_INLINE void for_weights(const Conv2dGeometry& g, const float* dy, const
       block.transpose_dy(dy, units);
       const Index block_pixels = (block.rows.end - block.rows.begin) * width;
 
+      // Tiles fetch the gradients of the next block, or prefetches that hit when these are through.
+      const float* next = dy + block.rows.end * width * g.out + units.begin;
+      const float* next_end = index + 1 < plan.blocks ? next + block_pixels * g.out : next;
+
       const auto run_tiles = [&](const float* dyt, Index pixels, const float* from, Index ld_panel, Index at,
                                  Index columns) {
         for_pixel_tiles<kRows>(units.end - units.begin, [&](Index unit, Index count) {
@@ -197,17 +206,19 @@ MILLINER_INLINE void for_weights(const Conv2dGeometry& g, const float* dy, const
             return;
           float* to = sums + (units.begin + unit) * chain + at;
           const WeightTile tile = {pixels, dyt + unit * plan.ld, plan.ld, from, ld_panel, to,
-                                   chain,  columns,              index == 0, index + 1 == plan.blocks};
+                                   chain,  columns,              index == 0, index + 1 == plan.blocks,
+                                   next};
           with_rows(count, [&]<int M>() { tile.template run<M>(end); });
+          if (next < next_end)
+            next += pixels / kFetchSteps * 48;
         });
       };
 
       if (plan.patches) {
         float* to = panel;
-        for (Index row = block.rows.begin; row < block.rows.end; row++)
-          for (Index ox = 0; ox < width; ox++, to += plan.patch)
-            gather_patch(g, x + row / g.out_height() * g.height * g.width * g.in, x + g.n * g.height * g.width * g.in,
-                         row % g.out_height(), ox, to);
+        for (Index row = block.rows.begin; row < block.rows.end; row++, to += width * plan.patch)
+          gather_patches(g, x + row / g.out_height() * g.height * g.width * g.in, x + g.n * g.height * g.width * g.in,
+                         row % g.out_height(), to, plan.patch);
         for (Index at = 0; at < chain; at += kColumns)
           run_tiles(whole, block_pixels, panel + at, plan.patch, at, smaller(kColumns, chain - at));
         continue;

@@ -62,7 +62,7 @@ function compile(network: Network): readonly Step[] {
         [last, reluFused] = [next, true];
         done.add(next.name);
         next = onlyReader(last.name);
-        if (node.layer.kind === "linear" && next?.layer.kind === "dropout") {
+        if (next?.layer.kind === "dropout") {
           last = next;
           dropoutNode = next;
           done.add(next.name);
@@ -105,8 +105,9 @@ function run(step: Step, inputs: readonly Tensor[], parameters: Parameters, opti
     case "conv2d": {
       const bias = layer.bias ? parameter(parameters, `${node.name}.bias`) : undefined;
       const { stride, padding } = layer;
+      const draw = step.dropout === undefined ? undefined : drawOf(step.dropout, training);
       const weight = parameter(parameters, `${node.name}.weight`);
-      return gated(conv2d(x, weight, { bias, stride, padding, relu: step.relu }, tape));
+      return conv2d(x, weight, { bias, stride, padding, relu: step.relu, dropout: draw, gate }, tape);
     }
     case "max-pool2d":
       return gated(maxPool2d(x, layer.kernel, layer.stride, tape));
@@ -130,7 +131,7 @@ function run(step: Step, inputs: readonly Tensor[], parameters: Parameters, opti
 /**
  * Runs a network on a batch.
  *
- * A chain `linear, relu, dropout` with the gate behind it is one kernel. The bits do not depend on that.
+ * A chain `linear` or `conv2d`, `relu`, `dropout` with the gate behind it is one kernel. The bits do not depend on that.
  *
  * @param x - [n, ...network.inputShape]
  * @param parameters - by name, `NODE.weight` and `NODE.bias`; others may be present

@@ -4,9 +4,12 @@ import { referenceBackend } from "../backend/reference.ts";
 import { ShapeError } from "../errors.ts";
 import { tidy } from "../memory.ts";
 import { Stream } from "../philox.ts";
-import { elements, tensor, zeros, type Shape } from "../tensor.ts";
+import { Tape } from "../tape.ts";
+import { elements, tensor, zeros, type Shape, type Tensor } from "../tensor.ts";
 import { checkGradient, type GradientInput } from "../testing/index.ts";
 import { conv2d } from "./conv2d.ts";
+import { applyGate, dropout, multiply } from "./elementwise.ts";
+import { sum } from "./loss.ts";
 import { linear } from "./linear.ts";
 import { reshape } from "./shape.ts";
 
@@ -56,6 +59,56 @@ describe.each(availableBackends())("on $name", (backend) => {
       );
     },
   );
+
+  test("dropout and gate in one pass have the bits, and the gradients, of one after the other", () => {
+    const [x, w, bias, gate] = [
+      uniform("x", [3, 5, 4, 2]),
+      uniform("w", [7, 3, 2, 2]),
+      uniform("bias", [7]),
+      uniform("gate", [7]),
+    ];
+    gate.values[2] = 0;
+    const draw = {
+      keep: 0.7,
+      stream: new Stream(4, "draw"),
+      step: 5,
+      numbers: Uint32Array.of(1, 2, 5, 6, 9, 40, 41),
+    };
+    const run = (fused: boolean): readonly (readonly number[])[] =>
+      tidy(() => {
+        const leaves = [x, w, bias, gate].map(({ shape, values }) =>
+          tensor(values, shape, { backend, requiresGrad: true }),
+        );
+        const [xs, ws, b, a] = leaves as [Tensor, Tensor, Tensor, Tensor];
+        const tape = new Tape();
+        const options = { bias: b, relu: true, padding: [1, 0] } as const;
+
+        const y = fused
+          ? conv2d(xs, ws, { ...options, dropout: draw, gate: a }, tape)
+          : applyGate(dropout(conv2d(xs, ws, options, tape), draw, tape), a, tape);
+        const seed = uniform("seed", y.shape);
+        const loss = sum(multiply(y, tensor(seed.values, seed.shape, { backend }), tape), tape);
+        const gradients = tape.backward(loss);
+
+        return [y, ...leaves.map((leaf) => gradients.get(leaf)!)].map((t) => [...t.data]);
+      });
+
+    expect(run(true)).toEqual(run(false));
+  });
+
+  test("a gate of another size, and dropout without ReLU, are refused", () => {
+    tidy(() => {
+      const x = zeros([1, 3, 3, 2], { backend });
+      const w = zeros([4, 2, 2, 2], { backend });
+
+      expect(() => conv2d(x, w, { gate: zeros([3], { backend }) })).toThrow(
+        /gate has shape \[3\], expected \[4\]/,
+      );
+      expect(() => conv2d(x, w, { dropout: { keep: 0.5, stream: new Stream(0, "d"), step: 0 } })).toThrow(
+        ShapeError,
+      );
+    });
+  });
 
   test("the gradients through the ReLU too", () => {
     // Seeds until no sum lies within 1/8 of the kink, which differences may not step over.
