@@ -13,28 +13,81 @@ double pool_nanoseconds(const MaxPool2dGeometry& g) {
          kBytesPerNanosecond;
 }
 
+// The first largest of a window of kHeight x kWidth pixels (0: as the geometry says) and where it is, for `lanes` channels.
+template <int kHeight, int kWidth>
+MILLINER_INLINE void pool_window(const float* x, U first, const MaxPool2dGeometry& g, Index lanes, F& best, U& where) {
+  const Index height = kHeight > 0 ? kHeight : g.kernel_height, width = kWidth > 0 ? kWidth : g.kernel_width;
+  best = load_first(x, lanes);
+  where = first;
+  for (Index r = 0; r < height; r++)
+    for (Index s = 0; s < width; s++) {
+      const Index offset = (r * g.width + s) * g.channels;
+      const F v = load_first(x + offset, lanes);
+      const I better = (v > best) | (v != v);
+      best = better ? v : best;
+      where = better ? first + splat(static_cast<std::uint32_t>(offset)) : where;
+    }
+}
+
+template <int kHeight, int kWidth>
 void pool_image(const float* x, float* y, std::int32_t* argmax, const MaxPool2dGeometry& g) {
   for (Index oy = 0; oy < g.out_height(); oy++)
     for (Index ox = 0; ox < g.out_width(); ox++) {
       const Index corner = (oy * g.stride_y * g.width + ox * g.stride_x) * g.channels;
       for_vectors(0, g.channels, [&](Index channel, Index lanes) {
-        const I first = (I)(splat(static_cast<std::uint32_t>(corner + channel)) + lane_numbers());
-        F best = load_first(x + corner + channel, lanes);
-        I where = first;
+        F best;
+        U where;
+        pool_window<kHeight, kWidth>(x + corner + channel,
+                                     splat(static_cast<std::uint32_t>(corner + channel)) + lane_numbers(), g, lanes,
+                                     best, where);
+        store_first(y + channel, best, lanes);
+        store_first(reinterpret_cast<float*>(argmax + channel), (F)where, lanes);
+      });
+      y += g.channels;
+      argmax += g.channels;
+    }
+}
+
+void zero(float* dx, Index count) {
+  for_vectors(0, count, [&](Index j, Index lanes) { store_first(dx + j, F{}, lanes); });
+}
+
+// Where windows overlap, an element may get several gradients: one after the other, outputs ascending.
+void scatter_image(const float* dy, const std::int32_t* argmax, float* dx, const MaxPool2dGeometry& g) {
+  zero(dx, g.height * g.width * g.channels);
+  for (Index j = 0; j < g.out_height() * g.out_width() * g.channels; j++)
+    dx[argmax[j]] += dy[j];
+}
+
+// Otherwise every element of dx lies in one window, or in none: it is written once.
+void spread_image(const float* dy, const std::int32_t* argmax, float* dx, const MaxPool2dGeometry& g) {
+  const Index row = g.width * g.channels;
+  for (Index oy = 0; oy < g.out_height(); oy++) {
+    for (Index ox = 0; ox < g.out_width(); ox++, dy += g.channels, argmax += g.channels) {
+      const Index corner = (oy * g.stride_y * g.width + ox * g.stride_x) * g.channels;
+      for_vectors(0, g.channels, [&](Index channel, Index lanes) {
+        const F d = load_first(dy + channel, lanes) + F{}; // as added to +0: -0 becomes +0
+        const U where = (U)load_first(reinterpret_cast<const float*>(argmax + channel), lanes);
+        const U first = splat(static_cast<std::uint32_t>(corner + channel)) + lane_numbers();
         for (Index r = 0; r < g.kernel_height; r++)
           for (Index s = 0; s < g.kernel_width; s++) {
             const Index offset = (r * g.width + s) * g.channels;
-            const F v = load_first(x + corner + channel + offset, lanes);
-            const I better = (v > best) | (v != v);
-            best = better ? v : best;
-            where = better ? first + (I)splat(static_cast<std::uint32_t>(offset)) : where;
+            const I here = where == first + splat(static_cast<std::uint32_t>(offset));
+            store_first(dx + corner + channel + offset, here ? d : F{}, lanes);
           }
-        store_first(y, best, lanes);
-        store_first(reinterpret_cast<float*>(argmax), (F)where, lanes);
-        y += lanes;
-        argmax += lanes;
       });
     }
+    // What lies between the windows of this row of outputs, right of them, and below.
+    for (Index r = 0; r < g.kernel_height; r++) {
+      float* line = dx + (oy * g.stride_y + r) * row;
+      for (Index ox = 0; ox < g.out_width(); ox++) {
+        const Index end = ox * g.stride_x + g.kernel_width;
+        zero(line + end * g.channels, ((ox + 1 < g.out_width() ? (ox + 1) * g.stride_x : g.width) - end) * g.channels);
+      }
+    }
+    const Index end = oy * g.stride_y + g.kernel_height;
+    zero(dx + end * row, ((oy + 1 < g.out_height() ? (oy + 1) * g.stride_y : g.height) - end) * row);
+  }
 }
 
 } // namespace
@@ -47,8 +100,9 @@ void max_pool2d_forward_run(const MaxPool2dForward& args, Range items, float*) n
   const MaxPool2dGeometry& g = args.geometry;
   const Index image = g.height * g.width * g.channels;
   const Index pooled = g.out_height() * g.out_width() * g.channels;
+  const bool two = g.kernel_height == 2 && g.kernel_width == 2;
   for (Index i = items.begin; i < items.end; i++)
-    pool_image(args.x + i * image, args.y + i * pooled, args.argmax + i * pooled, g);
+    (two ? pool_image<2, 2> : pool_image<0, 0>)(args.x + i * image, args.y + i * pooled, args.argmax + i * pooled, g);
 }
 
 Work max_pool2d_backward_work(const MaxPool2dBackward& args) noexcept {
@@ -59,12 +113,9 @@ void max_pool2d_backward_run(const MaxPool2dBackward& args, Range items, float*)
   const MaxPool2dGeometry& g = args.geometry;
   const Index image = g.height * g.width * g.channels;
   const Index pooled = g.out_height() * g.out_width() * g.channels;
-  for (Index i = items.begin; i < items.end; i++) {
-    float* dx = args.dx + i * image;
-    for_vectors(0, image, [&](Index j, Index lanes) { store_first(dx + j, F{}, lanes); });
-    for (Index j = i * pooled; j < (i + 1) * pooled; j++)
-      dx[args.argmax[j]] += args.dy[j];
-  }
+  const bool apart = g.stride_y >= g.kernel_height && g.stride_x >= g.kernel_width;
+  for (Index i = items.begin; i < items.end; i++)
+    (apart ? spread_image : scatter_image)(args.dy + i * pooled, args.argmax + i * pooled, args.dx + i * image, g);
 }
 
 } // namespace milliner::MILLINER_SET
