@@ -141,7 +141,8 @@ napi_value addon_max_pool2d_backward(napi_env env, napi_callback_info info) {
   call.apart("argmax", args.argmax, outputs, "dx", args.dx, pool_input_size(call, g));
   if (call.ok()) {
     const Index image = g.height * g.width * g.channels;
-    // One pass without a branch, which the compiler turns into vectors; the index is looked for only if there is one.
+    // One pass without a branch, which the compiler turns into vectors; the index is looked for only if there
+    // is one.
     std::uint32_t outside = 0;
     for (Index i = 0; i < outputs; i++)
       outside |= static_cast<std::uint32_t>(args.argmax[i]) >= static_cast<std::uint32_t>(image) ? 1u : 0u;

@@ -5,25 +5,27 @@
 #include "kernels/philox.h"
 #include "kernels/set.h"
 
-// Direct, on the micro-kernel: in NHWC the (kernel column, channel) pairs under a pixel are contiguous, so the chain is
-// kernel_height runs of kernel_width * in floats; the weights of kColumns channels are packed once into a panel
-// [chain][kColumns]. Where runs are short (images of 3 channels) they are gathered into patches of whole chains first.
+// Direct, on the micro-kernel: in NHWC the (kernel column, channel) pairs under a pixel are contiguous, so
+// the chain is kernel_height runs of kernel_width * in floats; the weights of kColumns channels are packed
+// once into a panel [chain][kColumns]. Where runs are short (images of 3 channels) they are gathered into
+// patches of whole chains first.
 
 namespace milliner::MILLINER_SET {
 namespace {
 
 struct Plan {
   Blocks blocks;
-  Index in_width;   // pixels in a row of the images that tiles read
-  Index ld;         // floats from image to image, or from patch to patch
-  Index block;      // floats of the copied images of a block
-  Index images;     // of a block at most
-  Index panel;      // floats
-  bool copied;      // the block is a copy: patches, or images with other strides or frames
+  Index in_width; // pixels in a row of the images that tiles read
+  Index ld;       // floats from image to image, or from patch to patch
+  Index block;    // floats of the copied images of a block
+  Index images;   // of a block at most
+  Index panel;    // floats
+  bool copied;    // the block is a copy: patches, or images with other strides or frames
 
   explicit Plan(const Conv2dGeometry& g) : in_width(g.width), panel(g.chain() * kColumns) {
     const Index width = larger(g.out_width(), 0), height = larger(g.out_height(), 0);
-    // Both in tiles x kernel columns, a row of the output: neighbours in a row pay for the frame, images for a copy.
+    // Both in tiles x kernel columns, a row of the output: neighbours in a row pay for the frame, images for
+    // a copy.
     const Index by_images = ceil_div(g.n, kRows) * met_columns(g),
                 by_rows = g.n * ceil_div(width, kRows) * g.kernel_width;
     Layout layout = Layout::rows;
@@ -34,7 +36,9 @@ struct Plan {
     const bool framed = layout == Layout::rows && g.pad_x > 0;
     if (framed)
       in_width += 2 * g.pad_x;
-    const auto taken = [&](Index rows) { return smaller((rows - 1) * g.stride_y + g.kernel_height, g.height); };
+    const auto taken = [&](Index rows) {
+      return smaller((rows - 1) * g.stride_y + g.kernel_height, g.height);
+    };
     const Index patch = patch_stride(g);
     blocks = cut_into_blocks(layout, g.n, height, width, g.out, [&](Index rows) {
       return layout == Layout::patches ? rows * width * patch : taken(rows) * in_width * g.in;
@@ -46,7 +50,9 @@ struct Plan {
     block = !copied ? 0 : layout == Layout::patches ? images * rows * width * patch + kLanes : images * ld;
   }
 
-  Index group_panels(const Conv2dGeometry& g) const { return smaller(ceil_div(g.out, kColumns), kConvolutionGroup / kColumns); }
+  Index group_panels(const Conv2dGeometry& g) const {
+    return smaller(ceil_div(g.out, kColumns), kConvolutionGroup / kColumns);
+  }
   std::size_t workspace(const Conv2dGeometry& g) const {
     return static_cast<std::size_t>(group_panels(g) * panel + kConvolutionTiles * kRows * kColumns + block);
   }
@@ -73,7 +79,8 @@ struct Epilogue {
     store_first(args.y + at, v, lanes);
   }
 
-  // Dropout: its random words come for many channels of a pixel at a time, so chains are finished where they lie in y.
+  // Dropout: its random words come for many channels of a pixel at a time, so chains are finished where they
+  // lie in y.
   void drop_row(Index row, Range units) const {
     std::uint32_t words[philox_words(kConvolutionGroup)];
     const Index count = units.end - units.begin;
@@ -137,8 +144,8 @@ struct Finish {
 Work conv2d_forward_work(const Conv2dForward& args) noexcept {
   const Conv2dGeometry& g = args.geometry;
   const Plan plan(g);
-  return {g.out_width() <= 0 || g.out_height() <= 0 ? 0 : plan.blocks.items(), g.flops() / kFlopsPerNanosecond,
-          plan.workspace(g)};
+  return {g.out_width() <= 0 || g.out_height() <= 0 ? 0 : plan.blocks.items(),
+          g.flops() / kFlopsPerNanosecond, plan.workspace(g)};
 }
 
 void conv2d_forward_run(const Conv2dForward& args, Range items, float* workspace) noexcept {
@@ -177,12 +184,9 @@ void conv2d_forward_run(const Conv2dForward& args, Range items, float* workspace
     const Index row_floats = plan.in_width * g.in;
 
     const bool by_images = blocks.layout == Layout::images, patches = blocks.layout == Layout::patches;
-    const Walk walk = {by_images ? plan.ld : patches ? plan.ld : g.stride_x * g.in,
-                       row_floats,
-                       g.kernel_width * g.in,
-                       0,
-                       0,
-                       by_images ? out_height * out_width * g.out : g.out};
+    const Walk walk = {
+        by_images ? plan.ld : patches ? plan.ld : g.stride_x * g.in, row_floats, g.kernel_width * g.in, 0, 0,
+        by_images ? out_height * out_width * g.out : g.out};
 
     const auto flush = [&](const PixelTile* tiles, Index count) {
       for (Index unit = units.begin; unit < units.end; unit += kColumns)
@@ -222,8 +226,9 @@ void conv2d_forward_run(const Conv2dForward& args, Range items, float* workspace
       for (Index oy = rows.begin; oy < rows.end; oy++) {
         const Index top = oy * g.stride_y - g.pad_y;
         const Range r = rows_inside(top, g.kernel_height, g.height);
-        const float* row = plan.copied ? block + (image - images.begin) * plan.ld + (top + r.begin - read.begin) * row_floats
-                                       : args.x + image * image_floats + (top + r.begin) * row_floats;
+        const float* row =
+            plan.copied ? block + (image - images.begin) * plan.ld + (top + r.begin - read.begin) * row_floats
+                        : args.x + image * image_floats + (top + r.begin) * row_floats;
         const Index out = (image * out_height + oy) * out_width * g.out;
         if (by_images)
           for (Index ox = 0; ox < out_width; ox++) {
@@ -235,8 +240,8 @@ void conv2d_forward_run(const Conv2dForward& args, Range items, float* workspace
           }
         else
           for_pixel_tiles<kRows>(out_width, [&](Index ox, Index pixels) {
-            list.add(walk.tile(row + ox * g.stride_x * g.in, r.begin * g.kernel_width * g.in, r.end - r.begin, 1,
-                               g.kernel_width * g.in, pixels, out + ox * g.out));
+            list.add(walk.tile(row + ox * g.stride_x * g.in, r.begin * g.kernel_width * g.in, r.end - r.begin,
+                               1, g.kernel_width * g.in, pixels, out + ox * g.out));
           });
       }
     list.flush();

@@ -3,9 +3,10 @@
 #include "kernels/panels.h"
 #include "kernels/set.h"
 
-// For a kernel position (r, s) the gradients that meet neighbouring pixels of dx are neighbouring pixels of dy, and a
-// run over the output channels is contiguous. A panel is [kernel position][out][kColumns input channels]. With a stride
-// only every stride_y-th kernel row and stride_x-th column meet a pixel: its runs step over the others.
+// For a kernel position (r, s) the gradients that meet neighbouring pixels of dx are neighbouring pixels of
+// dy, and a run over the output channels is contiguous. A panel is [kernel position][out][kColumns input
+// channels]. With a stride only every stride_y-th kernel row and stride_x-th column meet a pixel: its runs
+// step over the others.
 
 namespace milliner::MILLINER_SET {
 namespace {
@@ -21,8 +22,8 @@ struct Plan {
   explicit Plan(const Conv2dGeometry& g) : left(0), right(0) {
     chain = g.kernel_height * g.kernel_width * g.out, panel = chain * kColumns;
     // Both in tiles x kernel columns, an image row: neighbours in a row pay for the frame as well.
-    const bool by_images = ceil_div(g.n, kRows) * met_columns(g) <=
-                           g.n * ceil_div(g.width, g.stride_x * kRows) * g.kernel_width;
+    const bool by_images =
+        ceil_div(g.n, kRows) * met_columns(g) <= g.n * ceil_div(g.width, g.stride_x * kRows) * g.kernel_width;
     if (!by_images) {
       left = larger(0, ceil_div(larger(0, g.kernel_width - 1 - g.pad_x), g.stride_x));
       right = larger(0, (g.width - 1 + g.pad_x) / g.stride_x - (g.out_width() - 1));
@@ -45,8 +46,8 @@ struct Plan {
   }
 };
 
-// The positions first, first + stride, ... of a kernel's side that meet index `at` of dx, for outputs [0, outputs):
-// `first` meets output `output`, every next one the output before.
+// The positions first, first + stride, ... of a kernel's side that meet index `at` of dx, for outputs [0,
+// outputs): `first` meets output `output`, every next one the output before.
 struct Met {
   Index first, count, output;
 
@@ -103,7 +104,8 @@ void conv2d_input_gradient_run(const Conv2dInputGradient& args, Range items, flo
                      g.stride_x * g.out,
                      by_images ? g.height * g.width * g.in : g.stride_x * g.in};
   // Kernel rows that meet an image at all.
-  const Range met = {larger(0, g.pad_y - (out_height - 1) * g.stride_y), smaller(g.kernel_height, g.height + g.pad_y)};
+  const Range met = {larger(0, g.pad_y - (out_height - 1) * g.stride_y),
+                     smaller(g.kernel_height, g.height + g.pad_y)};
 
   Index packed = -1;
   for (Index item = items.begin; item < items.end; item++) {
@@ -122,8 +124,8 @@ void conv2d_input_gradient_run(const Conv2dInputGradient& args, Range items, flo
     const Range read = {larger(0, ceil_div(rows.begin + g.pad_y - g.kernel_height + 1, g.stride_y)),
                         smaller(out_height, (rows.end - 1 + g.pad_y) / g.stride_y + 1)};
     for (Index image = images.begin; image < images.end; image++)
-      frame_image(args.dy + image * dy_floats + read.begin * out_width * g.out, read.end - read.begin, out_width, g.out,
-                  plan.left, plan.right, block + (image - images.begin) * plan.ld);
+      frame_image(args.dy + image * dy_floats + read.begin * out_width * g.out, read.end - read.begin,
+                  out_width, g.out, plan.left, plan.right, block + (image - images.begin) * plan.ld);
 
     const auto flush = [&](const PixelTile* tiles, Index count) {
       for (Index unit = units.begin; unit < units.end; unit += kColumns)
@@ -139,8 +141,8 @@ void conv2d_input_gradient_run(const Conv2dInputGradient& args, Range items, flo
         if (by_images)
           for (Index ix = 0; ix < g.width; ix++) {
             const Met s(ix, g.pad_x, g.kernel_width, g.stride_x, out_width);
-            list.add(walk.tile(row + s.output * g.out, (r.first * g.kernel_width + s.first) * g.out, r.count, s.count,
-                               g.out, images.end - images.begin, out + ix * g.in));
+            list.add(walk.tile(row + s.output * g.out, (r.first * g.kernel_width + s.first) * g.out, r.count,
+                               s.count, g.out, images.end - images.begin, out + ix * g.in));
           }
         else
           for (Index x0 = 0; x0 < smaller(g.stride_x, g.width); x0++) {
@@ -149,8 +151,8 @@ void conv2d_input_gradient_run(const Conv2dInputGradient& args, Range items, flo
             const Index columns = first < g.kernel_width ? (g.kernel_width - 1 - first) / g.stride_x + 1 : 0;
             for_pixel_tiles<kRows>(ceil_div(g.width - x0, g.stride_x), [&](Index pixel, Index pixels) {
               const Index ox = (x0 + g.pad_x - first) / g.stride_x + pixel;
-              list.add(walk.tile(row + (plan.left + ox) * g.out, (r.first * g.kernel_width + first) * g.out, r.count,
-                                 columns, g.out, pixels, out + (x0 + pixel * g.stride_x) * g.in));
+              list.add(walk.tile(row + (plan.left + ox) * g.out, (r.first * g.kernel_width + first) * g.out,
+                                 r.count, columns, g.out, pixels, out + (x0 + pixel * g.stride_x) * g.in));
             });
           }
       }

@@ -1,5 +1,5 @@
-// Whole chains of pixels, gathered: for images of few channels, where a run along a row is shorter than what a loop
-// around the micro-kernel costs.
+// Whole chains of pixels, gathered: for images of few channels, where a run along a row is shorter than what
+// a loop around the micro-kernel costs.
 #pragma once
 
 #include "kernels/conv2d_frame.h"
@@ -7,15 +7,16 @@
 namespace milliner::MILLINER_SET {
 namespace {
 
-// Runs are copied as whole vectors, so many of them: more than 4 (short vectors only) are as many as the longest has.
+// Runs are copied as whole vectors, so many of them: more than 4 (short vectors only) are as many as the
+// longest has.
 constexpr Index kMostVectors = ceil_div(kConvolutionRun, kLanes);
 constexpr Index copied_vectors(Index run) {
   const Index vectors = ceil_div(run, kLanes);
   return vectors <= 4 ? vectors : kMostVectors;
 }
 
-// Floats from patch to patch, with the last run's rest. An odd number of cache lines: neighbouring patches fall into
-// different sets of L1.
+// Floats from patch to patch, with the last run's rest. An odd number of cache lines: neighbouring patches
+// fall into different sets of L1.
 constexpr Index patch_stride(const Conv2dGeometry& g) {
   const Index run = g.kernel_width * g.in;
   return (ceil_div((g.kernel_height - 1) * run + copied_vectors(run) * kLanes, 16) | 1) * 16;
@@ -45,9 +46,11 @@ inline void copy_runs(const float* from, Index step, Index count, Index vectors,
   }
 }
 
-// The patches under a row of the output, `ld` apart: whole chains, with zeros for the padding. `end` ends all images;
-// memory behind it is not read. Writes patch_stride(g) - 1 floats behind the beginning of a patch at most.
-inline void gather_patches(const Conv2dGeometry& g, const float* image, const float* end, Index oy, float* to, Index ld) {
+// The patches under a row of the output, `ld` apart: whole chains, with zeros for the padding. `end` ends all
+// images; memory behind it is not read. Writes patch_stride(g) - 1 floats behind the beginning of a patch at
+// most.
+inline void gather_patches(const Conv2dGeometry& g, const float* image, const float* end, Index oy, float* to,
+                           Index ld) {
   const Index run = g.kernel_width * g.in, out_width = g.out_width(), vectors = copied_vectors(run);
   // Outputs whose window lies inside the row.
   const Index first = smaller(ceil_div(g.pad_x, g.stride_x), out_width);

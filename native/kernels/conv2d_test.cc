@@ -39,24 +39,41 @@ struct Problem {
 
 std::vector<Conv2dGeometry> geometries() {
   std::vector<Conv2dGeometry> list = {
-      {0, 5, 5, 3, 4, 3, 3, 1, 1, 0, 0},   {2, 5, 5, 0, 4, 3, 3, 1, 1, 0, 0},
-      {2, 5, 5, 3, 0, 3, 3, 1, 1, 0, 0},   {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
-      {2, 9, 13, 3, 16, 4, 4, 1, 1, 0, 0}, {2, 7, 7, 17, 33, 3, 3, 1, 1, 1, 1},
-      {3, 8, 8, 5, 7, 3, 3, 2, 2, 1, 1},   {1, 6, 20, 4, 6, 1, 1, 1, 1, 0, 0},
-      {1, 3, 3, 2, 2, 2, 2, 1, 1, 3, 3},   {1, 9, 9, 2, 3, 2, 2, 3, 3, 0, 0},
-      // Tiles of one pixel in several images; a chain of several pieces; several groups of channels; no pixel of some
-      // kernel positions; several bands; a column of the kernel that ends in the middle of a panel.
-      {13, 6, 6, 16, 20, 3, 3, 1, 1, 1, 1}, {7, 3, 4, 40, 6, 3, 3, 1, 1, 1, 1},
-      {6, 2, 2, 3, 200, 3, 3, 1, 1, 1, 1},  {6, 3, 3, 140, 5, 2, 2, 1, 1, 0, 0},
-      {14, 1, 1, 33, 17, 3, 3, 1, 1, 1, 1}, {14, 5, 2, 17, 9, 3, 3, 2, 2, 1, 1},
-      {1, 70, 20, 34, 3, 3, 3, 1, 1, 1, 1}, {7, 9, 30, 33, 3, 3, 3, 2, 1, 1, 1},
-      {5, 40, 9, 5, 4, 3, 3, 1, 1, 1, 1},   {13, 7, 7, 6, 17, 1, 1, 2, 2, 0, 0}};
+      {0, 5, 5, 3, 4, 3, 3, 1, 1, 0, 0},
+      {2, 5, 5, 0, 4, 3, 3, 1, 1, 0, 0},
+      {2, 5, 5, 3, 0, 3, 3, 1, 1, 0, 0},
+      {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
+      {2, 9, 13, 3, 16, 4, 4, 1, 1, 0, 0},
+      {2, 7, 7, 17, 33, 3, 3, 1, 1, 1, 1},
+      {3, 8, 8, 5, 7, 3, 3, 2, 2, 1, 1},
+      {1, 6, 20, 4, 6, 1, 1, 1, 1, 0, 0},
+      {1, 3, 3, 2, 2, 2, 2, 1, 1, 3, 3},
+      {1, 9, 9, 2, 3, 2, 2, 3, 3, 0, 0},
+      // Tiles of one pixel in several images; a chain of several pieces; several groups of channels; no pixel
+      // of some kernel positions; several bands; a column of the kernel that ends in the middle of a panel.
+      {13, 6, 6, 16, 20, 3, 3, 1, 1, 1, 1},
+      {7, 3, 4, 40, 6, 3, 3, 1, 1, 1, 1},
+      {6, 2, 2, 3, 200, 3, 3, 1, 1, 1, 1},
+      {6, 3, 3, 140, 5, 2, 2, 1, 1, 0, 0},
+      {14, 1, 1, 33, 17, 3, 3, 1, 1, 1, 1},
+      {14, 5, 2, 17, 9, 3, 3, 2, 2, 1, 1},
+      {1, 70, 20, 34, 3, 3, 3, 1, 1, 1, 1},
+      {7, 9, 30, 33, 3, 3, 3, 2, 1, 1, 1},
+      {5, 40, 9, 5, 4, 3, 3, 1, 1, 1, 1},
+      {13, 7, 7, 6, 17, 1, 1, 2, 2, 0, 0}};
   Numbers shapes(77);
   while (list.size() < 60) {
-    const Conv2dGeometry g = {1 + shapes.below(shapes.chance(0.3) ? 14 : 4),  1 + shapes.below(12), 1 + shapes.below(15),
-                              1 + shapes.below(20), 1 + shapes.below(20), 1 + shapes.below(4),
-                              1 + shapes.below(4),  1 + shapes.below(3),  1 + shapes.below(3),
-                              shapes.below(3),      shapes.below(3)};
+    const Conv2dGeometry g = {1 + shapes.below(shapes.chance(0.3) ? 14 : 4),
+                              1 + shapes.below(12),
+                              1 + shapes.below(15),
+                              1 + shapes.below(20),
+                              1 + shapes.below(20),
+                              1 + shapes.below(4),
+                              1 + shapes.below(4),
+                              1 + shapes.below(3),
+                              1 + shapes.below(3),
+                              shapes.below(3),
+                              shapes.below(3)};
     if (g.height + 2 * g.pad_y >= g.kernel_height && g.width + 2 * g.pad_x >= g.kernel_width)
       list.push_back(g);
   }
@@ -105,7 +122,8 @@ CASE("conv2d_forward does ReLU, dropout by pixel and channel of the full layer, 
     Floats gate(g.out, p.numbers), h(p.outputs, 3), dropped(p.outputs, 1);
     test::Guarded<std::uint32_t> numbers(g.out, 1);
     for (Index o = 0; o < g.out; o++) {
-      numbers[o] = static_cast<std::uint32_t>(o == 0 ? p.numbers.below(9) : numbers[o - 1] + 1 + p.numbers.below(9));
+      numbers[o] =
+          static_cast<std::uint32_t>(o == 0 ? p.numbers.below(9) : numbers[o - 1] + 1 + p.numbers.below(9));
       if (p.numbers.chance(0.3))
         gate[o] = 0;
     }
@@ -124,8 +142,7 @@ CASE("conv2d_forward does ReLU, dropout by pixel and channel of the full layer, 
 
     const Index pixels = g.out == 0 ? 0 : p.outputs / g.out;
     if (args.drop)
-      RUN(dropout,
-          (Dropout{plain.data(), dropped.data(), pixels, g.out, keep, random, args.numbers}), 1);
+      RUN(dropout, (Dropout{plain.data(), dropped.data(), pixels, g.out, keep, random, args.numbers}), 1);
     for (Index i = 0; i < p.outputs; i++) {
       const float v = args.drop ? dropped[i] : plain[static_cast<std::size_t>(i)];
       const float open = gate[i % g.out];
@@ -207,7 +224,8 @@ CASE("conv2d_weight_update steps along the gradient's bits and does not write a 
     RUN(conv2d_weight_gradient, (Conv2dWeightGradient{dy.data(), p.x.data(), p.dw.data(), g}), 1);
 
     RUN(conv2d_weight_update,
-        (Conv2dWeightUpdate{dy.data(), p.x.data(), p.w.data(), lr, locked ? locks.data() : nullptr, g}), 1 + seed % 3);
+        (Conv2dWeightUpdate{dy.data(), p.x.data(), p.w.data(), lr, locked ? locks.data() : nullptr, g}),
+        1 + seed % 3);
 
     for (Index o = 0; o < g.out; o++)
       for (Index j = 0; j < g.chain(); j++) {

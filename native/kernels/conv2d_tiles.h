@@ -1,9 +1,9 @@
 // What the forward and the input gradient of a convolution share: tiles of pixels whose chains are runs of
 // contiguous floats.
 //
-// A tile is up to kRows pixels x kColumns channels. All its pixels meet the same positions of the kernel: they are the
-// same pixel of neighbouring images, or neighbours in a row that lie inside the image (or its frame of zeros). So
-// positions in the padding are no terms at all, and a stride leaves no gaps.
+// A tile is up to kRows pixels x kColumns channels. All its pixels meet the same positions of the kernel:
+// they are the same pixel of neighbouring images, or neighbours in a row that lie inside the image (or its
+// frame of zeros). So positions in the padding are no terms at all, and a stride leaves no gaps.
 #pragma once
 
 #include "kernels/conv2d_frame.h"
@@ -24,8 +24,8 @@ struct PixelTile {
 
 // How runs follow each other, the same for all tiles.
 struct Walk {
-  Index lda;       // floats from pixel to pixel of a tile
-  Index a_row;     // floats of a, and steps of the chain, from a row of runs to the next
+  Index lda;   // floats from pixel to pixel of a tile
+  Index a_row; // floats of a, and steps of the chain, from a row of runs to the next
   Index row_steps;
   Index a_column;
   Index column_steps;
@@ -55,11 +55,11 @@ MILLINER_INLINE void run_piece(const PixelTile& t, const Walk& walk, const float
     }
 }
 
-// One piece of a tile's chains. `partial` keeps them from piece to piece; the last one goes to finish(tile, out),
-// whose memory is fetched while it runs.
+// One piece of a tile's chains. `partial` keeps them from piece to piece; the last one goes to finish(tile,
+// out), whose memory is fetched while it runs.
 template <int M, class Finish>
-__attribute__((noinline)) void tile_piece(const PixelTile& t, const Walk& walk, const float* panel, Range piece,
-                                          float* partial, const Finish& finish) {
+__attribute__((noinline)) void tile_piece(const PixelTile& t, const Walk& walk, const float* panel,
+                                          Range piece, float* partial, const Finish& finish) {
   F tile[M][kVectors];
   if (piece.end >= t.steps.end)
     finish.template fetch<M>(t.out);
@@ -74,7 +74,8 @@ __attribute__((noinline)) void tile_piece(const PixelTile& t, const Walk& walk, 
     store_tile(tile, partial, kColumns);
 }
 
-// All tiles x one panel of weights, [chain][kColumns], piece by piece. partial: count * kRows * kColumns floats.
+// All tiles x one panel of weights, [chain][kColumns], piece by piece. partial: count * kRows * kColumns
+// floats.
 template <class Finish>
 inline void run_panel(const PixelTile* tiles, Index count, const Walk& walk, const float* panel, Index chain,
                       float* partial, const Finish& finish) {
@@ -116,7 +117,8 @@ constexpr Range part_of(Index count, Index parts, Index k) {
 // Where the pixels of a tile come from, and what is one item of work.
 enum class Layout { patches, images, rows };
 
-// Pairs of a kernel column and an output column that meet inside a row of the image: without padding all of them.
+// Pairs of a kernel column and an output column that meet inside a row of the image: without padding all of
+// them.
 inline Index met_columns(const Conv2dGeometry& g) {
   Index met = 0;
   for (Index s = 0; s < g.kernel_width; s++) {
@@ -135,8 +137,9 @@ struct Blocks {
   Index items() const { return groups * bands * unit_groups; }
 };
 
-// A block is a group of images x a band of rows of the output, whose input takes floats(rows) an image. In a layout
-// by images the group is a tile high; otherwise it is one image, or as many whole ones as keep the weights in L1 busy.
+// A block is a group of images x a band of rows of the output, whose input takes floats(rows) an image. In a
+// layout by images the group is a tile high; otherwise it is one image, or as many whole ones as keep the
+// weights in L1 busy.
 template <class Floats>
 constexpr Blocks cut_into_blocks(Layout layout, Index n, Index height, Index width, Index units,
                                  const Floats& floats) {

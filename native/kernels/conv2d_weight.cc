@@ -5,11 +5,11 @@
 #include "kernels/panels.h"
 #include "kernels/set.h"
 
-// A tile is up to kRows output channels x kColumns neighbouring (kernel column, input channel) pairs of a kernel row.
-// dy is transposed for a block of pixels, and the pairs under these pixels are packed into a panel [pixel][kColumns], so
-// that a block is one long run whatever the width of a row. Pixels that a kernel row or column does not meet are left
-// out of both where that pays; otherwise the panel has zeros there. Images of few channels become patches, and the lanes
-// go through the whole chain.
+// A tile is up to kRows output channels x kColumns neighbouring (kernel column, input channel) pairs of a
+// kernel row. dy is transposed for a block of pixels, and the pairs under these pixels are packed into a
+// panel [pixel][kColumns], so that a block is one long run whatever the width of a row. Pixels that a kernel
+// row or column does not meet are left out of both where that pays; otherwise the panel has zeros there.
+// Images of few channels become patches, and the lanes go through the whole chain.
 
 namespace milliner::MILLINER_SET {
 namespace {
@@ -21,6 +21,7 @@ struct Plan {
   Index pixels;       // of a block at most
   Index ld;           // stride of the transposed dy
   Index units;        // output channels of a group
+  Index panels;       // of the chain
   Index sums;         // floats of the partial chains between blocks, where they have no other place
 
   explicit Plan(const Conv2dGeometry& g)
@@ -33,14 +34,26 @@ struct Plan {
     ld = spread_stride(pixels + kLanes);
     units = smaller(round_up(g.out, kRows), kConvolutionRows);
     sums = blocks == 1 ? 0 : g.out * g.chain();
+    panels =
+        patches ? ceil_div(g.chain(), kColumns) : g.kernel_height * ceil_div(g.kernel_width * g.in, kColumns);
+  }
+
+  // An item is a tile. Those of a panel follow each other, so that threads pack different panels.
+  Index tiles(Index group_units) const { return ceil_div(group_units, kRows); }
+  Index items(const Conv2dGeometry& g) const {
+    return g.chain() == 0 ? 0
+                          : panels * (g.out / kConvolutionRows * tiles(kConvolutionRows) +
+                                      tiles(g.out % kConvolutionRows));
   }
 
   std::size_t workspace(Index partial) const {
-    return static_cast<std::size_t>(2 * units * ld + pixels * (patches ? patch : Index{kColumns}) + kColumns + partial);
+    return static_cast<std::size_t>(2 * units * ld + pixels * (patches ? patch : Index{kColumns}) + kColumns +
+                                    partial);
   }
 };
 
-// Pixels of a block that a panel takes: of every row of the output that kernel row `kernel_row` meets, columns `ox`.
+// Pixels of a block that a panel takes: of every row of the output that kernel row `kernel_row` meets,
+// columns `ox`.
 struct Taken {
   Index kernel_row;
   Range ox;
@@ -65,6 +78,13 @@ struct Block {
     return iy >= 0 && iy < g.height;
   }
 
+  Index rows_met(Index r) const {
+    Index met = 0;
+    for (Index row = rows.begin; row < rows.end; row++)
+      met += meets(row, r) ? 1 : 0;
+    return met;
+  }
+
   // Columns of the output that kernel column s meets.
   Range columns_met(Index s) const {
     const Index last = g.width - 1 + g.pad_x - s;
@@ -79,8 +99,8 @@ struct Block {
     gathered = {-1, {0, 0}};
   }
 
-  // Leaves the pixels that are not taken out of the transposed dy. Whole vectors are written, the next row over their
-  // rest.
+  // Leaves the pixels that are not taken out of the transposed dy. Whole vectors are written, the next row
+  // over their rest.
   void gather_dy(const Taken& taken, Index units) {
     if (taken == gathered)
       return;
@@ -98,14 +118,15 @@ struct Block {
     }
   }
 
-  // Packs pairs [pair, pair + lanes) of a kernel row under the columns `ox` of every row of the output; rows that it does
-  // not meet are left out, or zeros. Returns how many pixels these are.
+  // Packs pairs [pair, pair + lanes) of a kernel row under the columns `ox` of every row of the output; rows
+  // that it does not meet are left out, or zeros. Returns how many pixels these are.
   Index pack_pairs(Index r, Index pair, Index lanes, Range ox, bool leave_out) const {
     const Index first = pair / g.in, last = (pair + lanes - 1) / g.in;
     // Outputs under which all of these pairs lie inside the image.
     const Range a = columns_met(first), b = columns_met(last);
     const Index begin = larger(larger(a.begin, b.begin), ox.begin);
-    const Range inside = {smaller(begin, ox.end), larger(smaller(begin, ox.end), smaller(smaller(a.end, b.end), ox.end))};
+    const Range inside = {smaller(begin, ox.end),
+                          larger(smaller(begin, ox.end), smaller(smaller(a.end, b.end), ox.end))};
     float* to = panel;
     for (Index row = rows.begin; row < rows.end; row++) {
       if (!meets(row, r)) {
@@ -124,7 +145,8 @@ struct Block {
           for (int j = 0; j < kVectors; j++)
             store(to + j * kLanes, load(from + o * g.stride_x * g.in + j * kLanes));
       else {
-        pack_rows(from + inside.begin * g.stride_x * g.in, g.stride_x * g.in, lanes, inside.end - inside.begin, to);
+        pack_rows(from + inside.begin * g.stride_x * g.in, g.stride_x * g.in, lanes,
+                  inside.end - inside.begin, to);
         to += (inside.end - inside.begin) * kColumns;
       }
       to = pack_border(from, {inside.end, ox.end}, pair, lanes, to);
@@ -165,7 +187,8 @@ struct WeightTile {
     else if (!first)
       load_columns(tile, sums, chain, columns);
     // Line after line: two groups of three, then six lines further.
-    run_chains<M, kVectors, Fetch::to_read>(pixels, dy, ld, panel, ld_panel, tile, {next, 16, 16 * 3 * kFetchGroups});
+    run_chains<M, kVectors, Fetch::to_read>(pixels, dy, ld, panel, ld_panel, tile,
+                                            {next, 16, 16 * 3 * kFetchGroups});
     if (last) {
       add_zero(tile);
       finish(tile);
@@ -176,70 +199,76 @@ struct WeightTile {
   }
 };
 
-// All tiles of output channels [begin, end): finish(unit, rows, pair, columns) says what becomes of a tile, or that it is
-// not needed; sums: where partial chains lie between blocks, [out][chain].
+// All tiles of `items`: finish(unit, rows, pair, columns) says what becomes of a tile, or that it is not
+// needed. sums: where partial chains lie between blocks, [out][chain].
 template <class Finish>
-MILLINER_INLINE void for_weights(const Conv2dGeometry& g, const float* dy, const float* x, Range part, float* sums,
-                                 float* workspace, const Finish& finish) {
+MILLINER_INLINE void for_weights(const Conv2dGeometry& g, const float* dy, const float* x, Range items,
+                                 float* sums, float* workspace, const Finish& finish) {
   const Plan plan(g);
-  const Index chain = g.chain(), width = g.out_width();
+  const Index chain = g.chain(), width = g.out_width(), run = g.kernel_width * g.in;
+  const Index row_panels = ceil_div(run, kColumns);
   float* whole = workspace;
   float* gathered = whole + plan.units * plan.ld;
   float* panel = gathered + plan.units * plan.ld;
 
-  for (Index unit0 = part.begin; unit0 < part.end; unit0 += kConvolutionRows) {
-    const Range units = {unit0, smaller(unit0 + kConvolutionRows, part.end)};
+  Index group_items = 0; // before this group
+  for (Index unit0 = 0; unit0 < g.out; unit0 += kConvolutionRows) {
+    const Index units = smaller(kConvolutionRows, g.out - unit0), tiles = plan.tiles(units);
+    const Range mine = {larger(items.begin - group_items, 0),
+                        smaller(items.end - group_items, plan.panels * tiles)};
+    group_items += plan.panels * tiles;
+    if (mine.begin >= mine.end)
+      continue;
     for (Index index = 0; index < plan.blocks; index++) {
       Block block = {g, plan, x, part_of(plan.rows, plan.blocks, index), whole, gathered, panel};
-      block.transpose_dy(dy, units);
+      block.transpose_dy(dy, {unit0, unit0 + units});
       const Index block_pixels = (block.rows.end - block.rows.begin) * width;
-
       // Tiles fetch the gradients of the next block, or prefetches that hit when these are through.
-      const float* next = dy + block.rows.end * width * g.out + units.begin;
+      const float* next = dy + block.rows.end * width * g.out + unit0;
       const float* next_end = index + 1 < plan.blocks ? next + block_pixels * g.out : next;
-
-      const auto run_tiles = [&](const float* dyt, Index pixels, const float* from, Index ld_panel, Index at,
-                                 Index columns) {
-        for_pixel_tiles<kRows>(units.end - units.begin, [&](Index unit, Index count) {
-          const auto end = finish(units.begin + unit, count, at, columns);
-          if (!end.is_needed)
-            return;
-          float* to = sums + (units.begin + unit) * chain + at;
-          const WeightTile tile = {pixels, dyt + unit * plan.ld, plan.ld, from, ld_panel, to,
-                                   chain,  columns,              index == 0, index + 1 == plan.blocks,
-                                   next};
-          with_rows(count, [&]<int M>() { tile.template run<M>(end); });
-          if (next < next_end)
-            next += pixels / kFetchSteps * 48;
-        });
-      };
 
       if (plan.patches) {
         float* to = panel;
         for (Index row = block.rows.begin; row < block.rows.end; row++, to += width * plan.patch)
-          gather_patches(g, x + row / g.out_height() * g.height * g.width * g.in, x + g.n * g.height * g.width * g.in,
-                         row % g.out_height(), to, plan.patch);
-        for (Index at = 0; at < chain; at += kColumns)
-          run_tiles(whole, block_pixels, panel + at, plan.patch, at, smaller(kColumns, chain - at));
-        continue;
+          gather_patches(g, x + row / g.out_height() * g.height * g.width * g.in,
+                         x + g.n * g.height * g.width * g.in, row % g.out_height(), to, plan.patch);
       }
-
-      const Index run = g.kernel_width * g.in;
-      for (Index r = 0; r < g.kernel_height; r++) {
-        Index rows_met = 0;
-        for (Index row = block.rows.begin; row < block.rows.end; row++)
-          rows_met += block.meets(row, r) ? 1 : 0;
-        for (Index pair = 0; pair < run; pair += kColumns) {
-          const Index columns = smaller(kColumns, run - pair);
+      Index counted = -1, rows_met = 0; // of this kernel row
+      for (Index p = mine.begin / tiles; p * tiles < mine.end; p++) {
+        const float *dyt = whole, *from = panel;
+        Index pixels = block_pixels, ld_panel = kColumns, at, columns;
+        if (plan.patches) {
+          at = p * kColumns, columns = smaller(kColumns, chain - at);
+          from = panel + at, ld_panel = plan.patch;
+        } else {
+          const Index r = p / row_panels, pair = p % row_panels * kColumns;
+          at = r * run + pair, columns = smaller(kColumns, run - pair);
           const Range a = block.columns_met(pair / g.in), b = block.columns_met((pair + columns - 1) / g.in);
           const Range ox = {smaller(a.begin, b.begin), larger(a.end, b.end)};
-          const Index pixels = rows_met * larger(ox.end - ox.begin, 0);
-          // Leaving pixels out costs about a third of a panel's work, for all panels of a kernel column together.
-          const bool leave_out = 3 * (block_pixels - pixels) * ceil_div(g.in, kColumns) > block_pixels;
-          if (leave_out)
-            block.gather_dy({r, ox}, units.end - units.begin);
-          const Index packed = block.pack_pairs(r, pair, columns, leave_out ? ox : Range{0, width}, leave_out);
-          run_tiles(leave_out ? gathered : whole, packed, panel, kColumns, r * run + pair, columns);
+          if (r != counted)
+            rows_met = block.rows_met(r), counted = r;
+          const Index taken = rows_met * larger(ox.end - ox.begin, 0);
+          // Leaving pixels out costs about a third of a panel's work, for all panels of a kernel column
+          // together.
+          const bool leave_out = 3 * (block_pixels - taken) * ceil_div(g.in, kColumns) > block_pixels;
+          if (leave_out) {
+            block.gather_dy({r, ox}, units);
+            dyt = gathered;
+          }
+          pixels = block.pack_pairs(r, pair, columns, leave_out ? ox : Range{0, width}, leave_out);
+        }
+        for (Index t = larger(mine.begin - p * tiles, 0); t < smaller(mine.end - p * tiles, tiles); t++) {
+          const Range rows = part_of(units, tiles, t);
+          const Index unit = unit0 + rows.begin, count = rows.end - rows.begin;
+          const auto end = finish(unit, count, at, columns);
+          if (!end.is_needed)
+            continue;
+          const WeightTile tile = {pixels,     dyt + rows.begin * plan.ld, plan.ld, from,
+                                   ld_panel,   sums + unit * chain + at,   chain,   columns,
+                                   index == 0, index + 1 == plan.blocks,   next};
+          with_rows(count, [&]<int M>() { tile.template run<M>(end); });
+          if (next < next_end)
+            next += pixels / kFetchSteps * 48;
         }
       }
     }
@@ -297,31 +326,31 @@ struct UpdateTile {
 
 Work conv2d_weight_gradient_work(const Conv2dWeightGradient& args) noexcept {
   const Conv2dGeometry& g = args.geometry;
-  return {g.chain() == 0 ? 0 : ceil_div(g.out, kRows), g.flops() / kFlopsPerNanosecond, Plan(g).workspace(0)};
+  return {Plan(g).items(g), g.flops() / kFlopsPerNanosecond, Plan(g).workspace(0)};
 }
 
 void conv2d_weight_gradient_run(const Conv2dWeightGradient& args, Range items, float* workspace) noexcept {
   const Conv2dGeometry& g = args.geometry;
   const Index chain = g.chain();
-  for_weights(g, args.dy, args.x, {items.begin * kRows, smaller(items.end * kRows, g.out)}, args.dw, workspace,
-              [&](Index unit, Index, Index at, Index columns) {
-                return WriteTile{args.dw + unit * chain + at, chain, columns, true};
-              });
+  for_weights(g, args.dy, args.x, items, args.dw, workspace, [&](Index unit, Index, Index at, Index columns) {
+    return WriteTile{args.dw + unit * chain + at, chain, columns, true};
+  });
 }
 
 Work conv2d_weight_update_work(const Conv2dWeightUpdate& args) noexcept {
   const Conv2dGeometry& g = args.geometry;
   const Plan plan(g);
-  return {g.chain() == 0 ? 0 : ceil_div(g.out, kRows), g.flops() / kFlopsPerNanosecond, plan.workspace(plan.sums)};
+  return {plan.items(g), g.flops() / kFlopsPerNanosecond, plan.workspace(plan.sums)};
 }
 
 void conv2d_weight_update_run(const Conv2dWeightUpdate& args, Range items, float* workspace) noexcept {
   const Conv2dGeometry& g = args.geometry;
   const Index chain = g.chain(), words = lock_words(chain);
   const Plan plan(g);
-  for_weights(g, args.dy, args.x, {items.begin * kRows, smaller(items.end * kRows, g.out)}, workspace,
-              workspace + plan.sums, [&](Index unit, Index rows, Index at, Index columns) {
-                UpdateTile tile = {args.w + unit * chain + at, chain, columns, args.lr, true, columns == kColumns, {}};
+  for_weights(g, args.dy, args.x, items, workspace, workspace + plan.sums,
+              [&](Index unit, Index rows, Index at, Index columns) {
+                UpdateTile tile = {args.w + unit * chain + at, chain, columns, args.lr, true,
+                                   columns == kColumns,        {}};
                 const std::uint32_t all = columns == 32 ? ~0u : (1u << columns) - 1u;
                 std::uint32_t any = 0;
                 for (Index i = 0; i < rows; i++) {

@@ -13,9 +13,11 @@ double pool_nanoseconds(const MaxPool2dGeometry& g) {
          kBytesPerNanosecond;
 }
 
-// The first largest of a window of kHeight x kWidth pixels (0: as the geometry says) and where it is, for `lanes` channels.
+// The first largest of a window of kHeight x kWidth pixels (0: as the geometry says) and where it is, for
+// `lanes` channels.
 template <int kHeight, int kWidth>
-MILLINER_INLINE void pool_window(const float* x, U first, const MaxPool2dGeometry& g, Index lanes, F& best, U& where) {
+MILLINER_INLINE void pool_window(const float* x, U first, const MaxPool2dGeometry& g, Index lanes, F& best,
+                                 U& where) {
   const Index height = kHeight > 0 ? kHeight : g.kernel_height, width = kWidth > 0 ? kWidth : g.kernel_width;
   best = load_first(x, lanes);
   where = first;
@@ -38,8 +40,8 @@ void pool_image(const float* x, float* y, std::int32_t* argmax, const MaxPool2dG
         F best;
         U where;
         pool_window<kHeight, kWidth>(x + corner + channel,
-                                     splat(static_cast<std::uint32_t>(corner + channel)) + lane_numbers(), g, lanes,
-                                     best, where);
+                                     splat(static_cast<std::uint32_t>(corner + channel)) + lane_numbers(), g,
+                                     lanes, best, where);
         store_first(y + channel, best, lanes);
         store_first(reinterpret_cast<float*>(argmax + channel), (F)where, lanes);
       });
@@ -82,7 +84,8 @@ void spread_image(const float* dy, const std::int32_t* argmax, float* dx, const 
       float* line = dx + (oy * g.stride_y + r) * row;
       for (Index ox = 0; ox < g.out_width(); ox++) {
         const Index end = ox * g.stride_x + g.kernel_width;
-        zero(line + end * g.channels, ((ox + 1 < g.out_width() ? (ox + 1) * g.stride_x : g.width) - end) * g.channels);
+        zero(line + end * g.channels,
+             ((ox + 1 < g.out_width() ? (ox + 1) * g.stride_x : g.width) - end) * g.channels);
       }
     }
     const Index end = oy * g.stride_y + g.kernel_height;
@@ -102,7 +105,8 @@ void max_pool2d_forward_run(const MaxPool2dForward& args, Range items, float*) n
   const Index pooled = g.out_height() * g.out_width() * g.channels;
   const bool two = g.kernel_height == 2 && g.kernel_width == 2;
   for (Index i = items.begin; i < items.end; i++)
-    (two ? pool_image<2, 2> : pool_image<0, 0>)(args.x + i * image, args.y + i * pooled, args.argmax + i * pooled, g);
+    (two ? pool_image<2, 2> : pool_image<0, 0>)(args.x + i * image, args.y + i * pooled,
+                                                args.argmax + i * pooled, g);
 }
 
 Work max_pool2d_backward_work(const MaxPool2dBackward& args) noexcept {
@@ -115,7 +119,8 @@ void max_pool2d_backward_run(const MaxPool2dBackward& args, Range items, float*)
   const Index pooled = g.out_height() * g.out_width() * g.channels;
   const bool apart = g.stride_y >= g.kernel_height && g.stride_x >= g.kernel_width;
   for (Index i = items.begin; i < items.end; i++)
-    (apart ? spread_image : scatter_image)(args.dy + i * pooled, args.argmax + i * pooled, args.dx + i * image, g);
+    (apart ? spread_image : scatter_image)(args.dy + i * pooled, args.argmax + i * pooled,
+                                           args.dx + i * image, g);
 }
 
 } // namespace milliner::MILLINER_SET

@@ -79,9 +79,9 @@ static_assert(kPackedRows % kRows == 0 && kPackedColumns % kPackedGroup == 0 && 
 constexpr Index kWeightGroupBytes = 128 * 1024;
 constexpr Index kWeightGroupPanels = 32;
 
-// Convolution. A piece of a chain, kConvolutionPiece x kColumns weights, stays in L1 (18 KiB on AVX2) while up to
-// kConvolutionTiles tiles pass by; the pixels that they read are a block of up to kConvolutionBlock floats (192 KiB,
-// of 512 KiB of L2), which all weights of a group of output channels pass by.
+// Convolution. A piece of a chain, kConvolutionPiece x kColumns weights, stays in L1 (18 KiB on AVX2) while
+// up to kConvolutionTiles tiles pass by; the pixels that they read are a block of up to kConvolutionBlock
+// floats (192 KiB, of 512 KiB of L2), which all weights of a group of output channels pass by.
 constexpr Index kConvolutionPiece = 288;
 constexpr Index kConvolutionTiles = 64;
 constexpr Index kConvolutionBlock = 48 * 1024;
@@ -89,8 +89,9 @@ constexpr Index kConvolutionGroup = 128; // output channels; whole Philox blocks
 constexpr Index kConvolutionRun = 32;    // shorter runs of a chain are gathered into patches first
 static_assert(kConvolutionGroup % kColumns == 0);
 
-// Convolution, weight gradient: a block of about this many output pixels is one piece of all chains; kColumns inputs of
-// them stay in L1 (18 KiB on AVX2) while the gradients of a group of output channels pass by (up to 220 KiB, in L2).
+// Convolution, weight gradient: a block of about this many output pixels is one piece of all chains; kColumns
+// inputs of them stay in L1 (18 KiB on AVX2) while the gradients of a group of output channels pass by (up to
+// 220 KiB, in L2).
 constexpr Index kConvolutionPixels = 288;
 constexpr Index kConvolutionRows = 192;
 static_assert(kConvolutionRows % kRowStep == 0);
