@@ -76,7 +76,7 @@ public:
   }
 
 private:
-  static constexpr std::size_t kMostArguments = 13;
+  static constexpr std::size_t kMostArguments = 14;
   void* typed_array(std::size_t i, const char* name, napi_typedarray_type type, const char* type_name,
                     Index size, Index* found);
   void report(Status status);

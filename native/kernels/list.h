@@ -6,11 +6,14 @@
 #pragma once
 
 #include "kernels/activation.h"
+#include "kernels/batch_norm.h"
 #include "kernels/conv2d.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/gather.h"
+#include "kernels/global_average_pool.h"
+#include "kernels/group_norm.h"
 #include "kernels/hat_gate.h"
 #include "kernels/linear_forward.h"
 #include "kernels/linear_input_gradient.h"
@@ -34,6 +37,14 @@
   X(conv2d_weight_update, Conv2dWeightUpdate, "conv2dWeightUpdate")                                          \
   X(max_pool2d_forward, MaxPool2dForward, "maxPool2dForward")                                                \
   X(max_pool2d_backward, MaxPool2dBackward, "maxPool2dBackward")                                             \
+  X(batch_norm_statistics, BatchNormStatistics, "batchNormStatistics")                                       \
+  X(batch_norm_forward, BatchNormForward, "batchNormForward")                                                \
+  X(batch_norm_backward, BatchNormBackward, "batchNormBackward")                                             \
+  X(group_norm_forward, GroupNormForward, "groupNormForward")                                                \
+  X(group_norm_input_gradient, GroupNormInputGradient, "groupNormInputGradient")                             \
+  X(group_norm_parameter_gradient, GroupNormParameterGradient, "groupNormParameterGradient")                 \
+  X(global_average_pool_forward, GlobalAveragePoolForward, "globalAveragePoolForward")                       \
+  X(global_average_pool_backward, GlobalAveragePoolBackward, "globalAveragePoolBackward")                    \
   X(gather_matrix, GatherMatrix, "gatherMatrix")                                                             \
   X(scatter_matrix, ScatterMatrix, "scatterMatrix")                                                          \
   X(gather_bits, GatherBits, "gatherBits")                                                                   \

@@ -2,24 +2,14 @@
 
 #include "kernels/set.h"
 #include "kernels/vector.h"
+#include "kernels/virtual_lanes.h"
 
 namespace milliner::MILLINER_SET {
 namespace {
 
-constexpr int kSumVectors = kSumLanes / kLanes; // registers that hold the 16 virtual lanes
-static_assert(kSumVectors * kLanes == kSumLanes);
-
 constexpr Index kUnits = 4 * kLanes; // units of an item of column_sum
 
 double read_nanoseconds(Index n) { return 4.0 * static_cast<double>(n) / kBytesPerNanosecond; }
-
-// Virtual lanes 0..15 by halves: 8 + 8, 4 + 4, 2 + 2, 1 + 1.
-template <class Number> Number combine(Number (&lanes)[kSumLanes]) {
-  for (Index half = kSumLanes / 2; half > 0; half /= 2)
-    for (Index i = 0; i < half; i++)
-      lanes[i] = lanes[i] + lanes[i + half];
-  return lanes[0];
-}
 
 float chunk_sum(const float* x, Index n) {
   F sums[kSumVectors] = {};

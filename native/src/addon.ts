@@ -180,6 +180,116 @@ export interface Addon {
   /** Scatters dy to the argmax positions; dx is zeroed first; overlapping windows add in ascending output order. */
   maxPool2dBackward(dy: Float32Array, argmax: Int32Array, dx: Float32Array, geometry: Int32Array): void;
 
+  // --- normalisation: channels last ---------------------------------------------------------------------------------
+
+  /**
+   * Mean and biased variance of every channel. x [rows, channels], mean and variance [channels], rows > 0. Order: chunks of
+   * 64 rows, each with its mean and then its squared distances from it, merged ascending (batch_norm.h has the formula).
+   */
+  batchNormStatistics(
+    x: Float32Array,
+    mean: Float32Array,
+    variance: Float32Array,
+    rows: number,
+    channels: number,
+  ): void;
+  /**
+   * `y = (x - mean) scale + beta` with `scale = gamma / sqrt(variance + epsilon)`; `y = y > 0 ? y : +0` if `relu`. Training
+   * takes the statistics of x, evaluation the running ones. x, y [rows, channels], the others [channels].
+   */
+  batchNormForward(
+    x: Float32Array,
+    mean: Float32Array,
+    variance: Float32Array,
+    gamma: Float32Array,
+    beta: Float32Array,
+    y: Float32Array,
+    rows: number,
+    channels: number,
+    epsilon: number,
+    relu: boolean,
+  ): void;
+  /**
+   * Gradients of `batchNormForward`, given its arguments. `training`: mean and variance are those of x, and dx runs through
+   * them; else they are constants. With `relu` dy counts where y > 0, which is computed anew. dx may be dy.
+   */
+  batchNormBackward(
+    dy: Float32Array,
+    x: Float32Array,
+    mean: Float32Array,
+    variance: Float32Array,
+    gamma: Float32Array,
+    beta: Float32Array,
+    dx: Float32Array,
+    dgamma: Float32Array,
+    dbeta: Float32Array,
+    rows: number,
+    channels: number,
+    epsilon: number,
+    relu: boolean,
+    training: boolean,
+  ): void;
+  /**
+   * Group normalisation: every example by itself, channels in `groups` groups of neighbours; layer normalisation is one
+   * group and one position. `y = (x - mean) gamma root + beta`, `root = 1 / sqrt(variance + epsilon)`, the variance biased.
+   * x, y [n, positions, channels]; gamma, beta [channels]; mean, root [n, groups] are outputs, for the backward.
+   */
+  groupNormForward(
+    x: Float32Array,
+    gamma: Float32Array,
+    beta: Float32Array,
+    y: Float32Array,
+    mean: Float32Array,
+    root: Float32Array,
+    n: number,
+    positions: number,
+    channels: number,
+    groups: number,
+    epsilon: number,
+  ): void;
+  /** dx of `groupNormForward`, through its statistics. dx may be dy. */
+  groupNormInputGradient(
+    dy: Float32Array,
+    x: Float32Array,
+    mean: Float32Array,
+    root: Float32Array,
+    gamma: Float32Array,
+    dx: Float32Array,
+    n: number,
+    positions: number,
+    channels: number,
+    groups: number,
+  ): void;
+  /** `dgamma = sum of dy (x - mean) root`, `dbeta = sum of dy`, over examples and positions. */
+  groupNormParameterGradient(
+    dy: Float32Array,
+    x: Float32Array,
+    mean: Float32Array,
+    root: Float32Array,
+    dgamma: Float32Array,
+    dbeta: Float32Array,
+    n: number,
+    positions: number,
+    channels: number,
+    groups: number,
+  ): void;
+  /** `y = sum over positions of x / positions`: chunks of 64 positions, added ascending. x [n, positions, channels]. */
+  globalAveragePoolForward(
+    x: Float32Array,
+    y: Float32Array,
+    n: number,
+    positions: number,
+    channels: number,
+  ): void;
+  /** `dx = dy / positions` at every position. dy [n, channels], dx [n, positions, channels]. */
+  globalAveragePoolBackward(
+    dy: Float32Array,
+    dx: Float32Array,
+    n: number,
+    positions: number,
+    channels: number,
+  ): void;
+
   // --- HAT's gate ---------------------------------------------------------------------------------------------------
 
   /** rule 0 (windowed): `a = s e < -50 ? +0 : sigmoid(s e)`; rule 1 (official): `a = sigmoid(s e)`. e, a [units]. */

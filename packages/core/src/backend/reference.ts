@@ -6,6 +6,7 @@ import { elementwiseKernels } from "./reference/elementwise.ts";
 import { gatherKernels } from "./reference/gather.ts";
 import { gateKernels } from "./reference/gate.ts";
 import { lossKernels } from "./reference/loss.ts";
+import { normalisationKernels } from "./reference/normalisation.ts";
 import { poolingKernels } from "./reference/pooling.ts";
 import { productKernels } from "./reference/products.ts";
 import { reductionKernels } from "./reference/reductions.ts";
@@ -24,6 +25,7 @@ export const referenceBackend: Backend = {
     ...productKernels,
     ...activationKernels,
     ...convolutionKernels,
+    ...normalisationKernels,
     ...poolingKernels,
     ...gatherKernels,
     ...gateKernels,

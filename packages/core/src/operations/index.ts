@@ -1,7 +1,11 @@
 export { add, applyGate, dropout, multiply, relu, scale } from "./elementwise.ts";
+export { batchNorm, type BatchNormOptions } from "./batch-norm.ts";
 export { conv2d, type Conv2dOptions } from "./conv2d.ts";
 export { crossEntropy, mean, sum } from "./loss.ts";
 export { exp, log, sigmoid, tanh } from "./functions.ts";
+export { globalAveragePool } from "./global-average-pool.ts";
+export { groupNorm, type GroupNormOptions } from "./group-norm.ts";
+export { layerNorm, type LayerNormOptions } from "./layer-norm.ts";
 export { linear, type DropoutDraw, type LinearOptions } from "./linear.ts";
 export { maxPool2d } from "./max-pool2d.ts";
 export { concat, flatten, reshape } from "./shape.ts";

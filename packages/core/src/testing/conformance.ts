@@ -7,6 +7,7 @@ import { elementwiseClaims } from "./conformance/elementwise.ts";
 import { gatherClaims } from "./conformance/gather.ts";
 import { gateClaims } from "./conformance/gate.ts";
 import { lossClaims } from "./conformance/loss.ts";
+import { normalisationClaims } from "./conformance/normalisation.ts";
 import { optimizerStepClaims } from "./conformance/optimizer-step.ts";
 import { poolingClaims } from "./conformance/pooling.ts";
 import { productClaims } from "./conformance/products.ts";
@@ -26,6 +27,7 @@ export function conformanceCases(backend: Backend): readonly ConformanceCase[] {
     optimizerStepClaims,
     activationClaims,
     convolutionClaims,
+    normalisationClaims,
     poolingClaims,
     gatherClaims,
     gateClaims,

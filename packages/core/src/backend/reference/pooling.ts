@@ -39,7 +39,14 @@ function geometryOf(
   return { n, height, width, channels, kernelHeight, kernelWidth, strideY, strideX, outHeight, outWidth };
 }
 
-export const poolingKernels: Pick<Kernels, "maxPool2dForward" | "maxPool2dBackward"> = {
+function checkPositions(kernel: string, positions: number): void {
+  if (!(positions >= 1)) refuse(kernel, `positions is ${positions}, and must be 1 or more`);
+}
+
+export const poolingKernels: Pick<
+  Kernels,
+  "maxPool2dForward" | "maxPool2dBackward" | "globalAveragePoolForward" | "globalAveragePoolBackward"
+> = {
   maxPool2dForward(x, y, argmax, geometry) {
     const g = geometryOf("maxPool2dForward", geometry, x, y, argmax);
     let output = 0;
@@ -81,6 +88,30 @@ export const poolingKernels: Pick<Kernels, "maxPool2dForward" | "maxPool2dBackwa
     for (let i = 0; i < dy.length; i++) {
       const at = Math.floor(i / pooled) * image + argmax[i]!;
       dx[at] = dx[at]! + dy[i]!;
+    }
+  },
+
+  globalAveragePoolForward(x, y, n, positions, channels) {
+    const kernel = "globalAveragePoolForward";
+    checkPositions(kernel, positions);
+    checkSize(kernel, "x", x, n * positions * channels);
+    checkSize(kernel, "y", y, n * channels);
+    for (let at = 0; at < y.length; at++) {
+      const first = Math.floor(at / channels) * positions * channels + (at % channels);
+      let sum = 0;
+      for (let position = 0; position < positions; position++) sum += x[first + position * channels]!;
+      y[at] = sum / positions;
+    }
+  },
+
+  globalAveragePoolBackward(dy, dx, n, positions, channels) {
+    const kernel = "globalAveragePoolBackward";
+    checkPositions(kernel, positions);
+    checkSize(kernel, "dy", dy, n * channels);
+    checkSize(kernel, "dx", dx, n * positions * channels);
+    for (let at = 0; at < dx.length; at++) {
+      const example = Math.floor(at / (positions * channels));
+      dx[at] = dy[example * channels + (at % channels)]! / positions;
     }
   },
 };

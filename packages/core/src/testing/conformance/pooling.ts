@@ -1,6 +1,7 @@
 import { isIntact, isPoison, Numbers, poisoned, poisonedIntegers } from "../arrays.ts";
+import { rounding } from "../bounded.ts";
 import type { Claims } from "./case.ts";
-import { check, checkRefused, checkSame } from "./check.ts";
+import { check, checkOutput, checkRefused, checkSame } from "./check.ts";
 
 const random = new Numbers(0);
 
@@ -28,6 +29,14 @@ const geometries: readonly (readonly number[])[] = [
   [3, 7, 7, 33, 2, 3, 3, 3],
   ...Array.from({ length: 8 }, randomGeometry),
 ];
+
+// n, positions, channels of global average pooling.
+const averaged = [
+  [0, 4, 3],
+  [1, 1, 1],
+  [3, 16, 33],
+  [2, 130, 17],
+] as const;
 
 function outputs(geometry: readonly number[]): readonly [number, number] {
   const [, height, width, , r, s, strideY, strideX] = geometry as unknown as Sizes;
@@ -101,6 +110,46 @@ export const poolingClaims: Claims = {
       });
       dx.forEach((d, at) =>
         checkSame(d, expected[at]!, () => `maxPool2dBackward of [${geometry.join(", ")}]: element ${at}`),
+      );
+      check(isIntact(dx), () => "something outside of dx was written");
+    }
+  },
+
+  "globalAveragePoolForward is the mean over the positions: chunks of 64, added ascending": (backend) => {
+    const numbers = new Numbers(42);
+    for (const [n, positions, channels] of averaged) {
+      const [x, y] = [numbers.floats(n * positions * channels), poisoned(n * channels)];
+
+      backend.kernels.globalAveragePoolForward(x, y, n, positions, channels);
+
+      checkOutput(backend, `globalAveragePoolForward of [${n}, ${positions}, ${channels}]`, y, (at) => {
+        const first = Math.floor(at / channels) * positions * channels + (at % channels);
+        const values = Array.from({ length: positions }, (_, i) => x[first + i * channels]!);
+        let exact = 0;
+        for (let from = 0; from < positions; from += 64) {
+          const part = values.slice(from, from + 64).reduce((sum, v) => Math.fround(sum + v), 0);
+          exact = from === 0 ? part : Math.fround(exact + part);
+        }
+        const value = values.reduce((sum, v) => sum + v, 0) / positions;
+        const error = (66 + Math.ceil(positions / 64)) * rounding;
+        return { value, error, exact: Math.fround(exact / positions) + 0 };
+      });
+    }
+  },
+
+  "globalAveragePoolBackward gives every position its share": (backend) => {
+    const numbers = new Numbers(43);
+    for (const [n, positions, channels] of averaged) {
+      const [dy, dx] = [numbers.floats(n * channels), poisoned(n * positions * channels)];
+
+      backend.kernels.globalAveragePoolBackward(dy, dx, n, positions, channels);
+
+      dx.forEach((d, at) =>
+        checkSame(
+          d,
+          Math.fround(dy[Math.floor(at / channels / positions) * channels + (at % channels)]! / positions),
+          () => `globalAveragePoolBackward of [${n}, ${positions}, ${channels}]: element ${at}`,
+        ),
       );
       check(isIntact(dx), () => "something outside of dx was written");
     }
