@@ -1,5 +1,6 @@
 #include "addon/call.h"
 #include "addon/functions.h"
+#include "dispatch/bf16.h"
 
 #include <memory>
 
@@ -24,6 +25,20 @@ napi_value addon_isa(napi_env env, napi_callback_info info) {
       napi_set_element(env, available, count++, text);
     }
   napi_set_named_property(env, result, "available", available);
+  return result;
+}
+
+napi_value addon_bf16(napi_env env, napi_callback_info) {
+  const Bf16Choice& choice = chosen_bf16();
+  napi_value result, value;
+  napi_create_object(env, &result);
+  if (choice.table)
+    napi_create_string_utf8(env, choice.table->name, NAPI_AUTO_LENGTH, &value);
+  else
+    napi_get_null(env, &value);
+  napi_set_named_property(env, result, "tiles", value);
+  napi_create_string_utf8(env, choice.reason.c_str(), NAPI_AUTO_LENGTH, &value);
+  napi_set_named_property(env, result, "reason", value);
   return result;
 }
 
@@ -68,7 +83,12 @@ napi_value init(napi_env env, napi_value exports) {
   {js, nullptr, addon_##kernel, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       MILLINER_KERNELS(MILLINER_PROPERTY)
 #undef MILLINER_PROPERTY
-          {"isa", nullptr, addon_isa, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+#define MILLINER_PROPERTY(kernel, Args, js)                                                                  \
+  {js, nullptr, addon_bf16_##kernel, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+          MILLINER_BF16_KERNELS(MILLINER_PROPERTY)
+#undef MILLINER_PROPERTY
+              {"isa", nullptr, addon_isa, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"bf16", nullptr, addon_bf16, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"threads", nullptr, addon_threads, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"setThreads", nullptr, addon_set_threads, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"allocate", nullptr, addon_allocate, nullptr, nullptr, nullptr, napi_enumerable, nullptr},

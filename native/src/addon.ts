@@ -15,6 +15,11 @@ export interface Addon {
 
   /** Instruction set in use, why it was chosen, and all that this machine can run, best first. */
   isa(): { readonly name: string; readonly reason: string; readonly available: readonly string[] };
+  /**
+   * What computes the `bf16...` products: the processor's tile registers, or C++ that emulates them (slow, for tests: the
+   * environment variable `MILLINER_BF16=emulated`); null where neither is. `reason` completes "because".
+   */
+  bf16(): { readonly tiles: "amx" | "emulated" | null; readonly reason: string };
   /** Threads that kernels may use, the caller's included. */
   threads(): number;
   /** Sets the number of threads, 1 or more; values above the number of usable processors are allowed. */
@@ -134,6 +139,19 @@ export interface Addon {
   ): void;
   /** `y = gate == 0 ? +0 : h * gate`; h, y [rows, units], gate [units]. */
   gateApply(h: Float32Array, gate: Float32Array, y: Float32Array, rows: number, units: number): void;
+
+  // --- products in bf16 (not the single chain; each throws where `bf16().tiles` is null) ------------------------------
+
+  /**
+   * The products above with both factors rounded to bf16 (nearest even, subnormals to zero) and summed in float32, 32 terms
+   * at a time: two chains of 16 over the even and the odd terms, added, then added to the sum. What follows a product is
+   * float32, as above. The bits are the same for any thread count, and for the processor's tiles and emulated ones.
+   * Bound of a product: `(2^-7 + 2^-16 + (terms / 32 + 18) 2^-23) sum |a b|`.
+   */
+  bf16LinearForward: Addon["linearForward"];
+  bf16LinearInputGradient: Addon["linearInputGradient"];
+  bf16LinearWeightGradient: Addon["linearWeightGradient"];
+  bf16LinearWeightUpdate: Addon["linearWeightUpdate"];
 
   // --- convolution and pooling: NHWC, weights [out, kh, kw, in] -----------------------------------------------------
 
