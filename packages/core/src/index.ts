@@ -1,7 +1,13 @@
-export type { Backend, Kernels } from "./backend/backend.ts";
+export type { Backend, Kernels, Precision } from "./backend/backend.ts";
 export { cpuStatus, type CpuStatus } from "./backend/cpu.ts";
 export { referenceBackend } from "./backend/reference.ts";
-export { availableBackends, selectBackend, setThreads, type DeviceName } from "./backend/registry.ts";
+export {
+  availableBackends,
+  selectBackend,
+  setThreads,
+  type BackendOptions,
+  type DeviceName,
+} from "./backend/registry.ts";
 export { Bits } from "./bits.ts";
 export {
   CheckpointError,

@@ -1,10 +1,19 @@
 import type { Addon } from "@milliner/native";
 
 /**
+ * What the products of fully connected layers are computed in. `bf16` rounds their factors to 8 bits and sums them in
+ * float32; weights, and everything that is stored, are float32 all the same.
+ */
+export type Precision = "float32" | "bf16";
+
+/**
  * The kernels that every backend has, under the names, shapes and orders of summation that `Addon` documents. They take
  * plain views, allocate nothing and know no tensor; arguments have been checked by the operations above them.
  */
-export type Kernels = Omit<Addon, "abi" | "isa" | "threads" | "setThreads" | "allocate">;
+export type Kernels = Omit<
+  Addon,
+  "abi" | "isa" | "bf16" | "threads" | "setThreads" | "allocate" | `bf16${string}`
+>;
 
 /**
  * Where tensors live and who computes. A backend is stateless to its callers: no stream, no graph, no cache that could
@@ -15,6 +24,8 @@ export interface Backend {
   readonly name: "reference" | "cpu";
   /** Whether products follow the single-chain rule bit for bit. The TypeScript reference has no fma and promises a bound. */
   readonly exact: boolean;
+  /** What its fully connected products are computed in; their bound is that of the conformance suite. */
+  readonly precision: Precision;
   readonly kernels: Kernels;
   /** Zeroed memory for at least `bytes` bytes, 64-byte aligned where the backend can. */
   allocate(bytes: number): ArrayBuffer;

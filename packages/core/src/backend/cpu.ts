@@ -1,5 +1,5 @@
 import { loadAddon, type Addon } from "@milliner/native";
-import type { Backend } from "./backend.ts";
+import type { Backend, Kernels } from "./backend.ts";
 
 /** The native kernels as this process found them, for people who want to know what runs. */
 export type CpuStatus =
@@ -14,11 +14,13 @@ export type CpuStatus =
       /** All that this machine can run, best first. */
       readonly instructionSets: readonly string[];
       readonly threads: number;
+      /** What computes products in bf16: the processor's tiles or, for tests, emulated ones; null: nothing, and why. */
+      readonly bf16: { readonly tiles: "amx" | "emulated" | null; readonly reason: string };
     }
   | { readonly available: false; /** Why there are none, and what to do. */ readonly reason: string };
 
 type Loaded =
-  | { readonly backend: Backend; readonly addon: Addon; readonly path: string }
+  | { readonly backend: Backend; readonly bf16: Backend; readonly addon: Addon; readonly path: string }
   | { readonly backend: null; readonly reason: string };
 
 let loaded: Loaded | undefined;
@@ -32,10 +34,23 @@ function load(): Loaded {
   const backend: Backend = {
     name: "cpu",
     exact: true,
+    precision: "float32",
     kernels: addon,
     allocate: (bytes) => addon.allocate(bytes),
   };
-  return (loaded = { backend, addon, path });
+  const bf16: Backend = { ...backend, exact: false, precision: "bf16", kernels: inBf16(addon) };
+  return (loaded = { backend, bf16, addon, path });
+}
+
+// Everything but the products of fully connected layers is float32, and so is what a product reads and writes.
+function inBf16(addon: Addon): Kernels {
+  return {
+    ...addon,
+    linearForward: addon.bf16LinearForward,
+    linearInputGradient: addon.bf16LinearInputGradient,
+    linearWeightGradient: addon.bf16LinearWeightGradient,
+    linearWeightUpdate: addon.bf16LinearWeightUpdate,
+  };
 }
 
 /** The backend of the native kernels, or why there is none. The same object each time. */
@@ -43,6 +58,16 @@ export function cpuBackend():
   | { readonly backend: Backend }
   | { readonly backend: null; readonly reason: string } {
   return load();
+}
+
+/** The backend of the native kernels with products in bf16, or why there is none. The same object each time. */
+export function bf16Backend():
+  | { readonly backend: Backend }
+  | { readonly backend: null; readonly reason: string } {
+  const found = load();
+  if (found.backend === null) return found;
+  const { tiles, reason } = found.addon.bf16();
+  return tiles === null ? { backend: null, reason } : { backend: found.bf16 };
 }
 
 /** Which native kernels are in use and why, or why there are none. */
@@ -57,6 +82,7 @@ export function cpuStatus(): CpuStatus {
     reason,
     instructionSets: available,
     threads: found.addon.threads(),
+    bf16: found.addon.bf16(),
   };
 }
 

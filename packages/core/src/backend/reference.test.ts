@@ -11,7 +11,7 @@ test("has the kernels of the native table, no more and no less", () => {
 
   expect(Object.keys(kernels).toSorted()).toEqual(
     Object.keys(cpu.kernels)
-      .filter((name) => !other.includes(name))
+      .filter((name) => !other.includes(name) && !name.startsWith("bf16"))
       .toSorted(),
   );
 });

@@ -20,6 +20,7 @@ import { optimizerStepKernels } from "./reference/optimizer-step.ts";
 export const referenceBackend: Backend = {
   name: "reference",
   exact: false,
+  precision: "float32",
   allocate: (bytes) => new ArrayBuffer(bytes),
   kernels: {
     ...productKernels,

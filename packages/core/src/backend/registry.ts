@@ -1,29 +1,64 @@
 import { ConfigError, NativeError } from "../errors.ts";
-import type { Backend } from "./backend.ts";
-import { cpuBackend, setCpuThreads } from "./cpu.ts";
+import type { Backend, Precision } from "./backend.ts";
+import { bf16Backend, cpuBackend, setCpuThreads } from "./cpu.ts";
 import { referenceBackend } from "./reference.ts";
 
 /** What a user can ask for by name. */
 export type DeviceName = "cpu" | "cuda" | "reference";
 
-/** Every backend that works on this machine, the fastest first; the reference always does. */
+/** How `selectBackend` chooses. */
+export interface BackendOptions {
+  /** What fully connected products are computed in; default `float32`. */
+  readonly precision?: Precision | undefined;
+  /** Hears one sentence when something stands in for what was asked for; default a process warning. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/** Every backend that works on this machine in float32, the fastest first; the reference always does. */
 export function availableBackends(): readonly Backend[] {
   const { backend } = cpuBackend();
   return backend === null ? [referenceBackend] : [backend, referenceBackend];
 }
 
 /**
- * The backend to compute on. Asked for by name, it is that one or an error; without a name it is the native kernels, or the
- * reference, which is some hundred times slower, with a warning where they do not load.
+ * The backend to compute on. A device asked for by name is that one or an error; without a name it is the native kernels,
+ * or the reference, which is some hundred times slower, with a warning where they do not load. With `precision: "bf16"` the
+ * products of fully connected layers are computed in bf16 where this machine has AMX; where it has not they are float32,
+ * with a warning that says why, and the backend's `precision` is then `float32`.
  *
- * @param onWarning - hears one sentence when the reference stands in; default a process warning
- * @throws NativeError (`DEVICE_UNAVAILABLE`) when the named device, or the instruction set in `MILLINER_ISA`, is not there
+ * @param options - or only its `onWarning`
+ * @throws NativeError (`DEVICE_UNAVAILABLE`) when the named device, or the instruction set in `MILLINER_ISA`, is not there;
+ *   ConfigError (`BAD_VALUE`) when there is no such device or precision
  */
 export function selectBackend(
   device?: DeviceName,
-  onWarning: (message: string) => void = (message) =>
-    process.emitWarning(message, { code: "MILLINER_REFERENCE" }),
+  options: BackendOptions | ((message: string) => void) = {},
 ): Backend {
+  const { precision = "float32", onWarning } =
+    typeof options === "function" ? { onWarning: options } : options;
+  const warn = (message: string, code: string): void =>
+    onWarning === undefined ? process.emitWarning(message, { code }) : onWarning(message);
+  const backend = inFloat32(device, warn);
+  switch (precision) {
+    case "float32":
+      return backend;
+    case "bf16": {
+      const found =
+        backend.name === "cpu" ? bf16Backend() : { backend: null, reason: "only the cpu kernels have it" };
+      if (found.backend !== null) return found.backend;
+      warn(`computing in float32 and not in bf16, because ${found.reason}`, "MILLINER_FLOAT32");
+      return backend;
+    }
+    default:
+      precision satisfies never;
+      throw new ConfigError(
+        "BAD_VALUE",
+        `there is no precision "${String(precision)}"; take float32 or bf16`,
+      );
+  }
+}
+
+function inFloat32(device: DeviceName | undefined, warn: (message: string, code: string) => void): Backend {
   switch (device) {
     case "reference":
       return referenceBackend;
@@ -36,7 +71,7 @@ export function selectBackend(
       // An instruction set that was named is one asked for, as a device is: other bits in its place would surprise.
       if (device === "cpu" || (process.env["MILLINER_ISA"] ?? "") !== "")
         throw new NativeError("DEVICE_UNAVAILABLE", `the cpu kernels are not here: ${cpu.reason}`);
-      onWarning(`computing on the slow TypeScript reference, because ${cpu.reason}`);
+      warn(`computing on the slow TypeScript reference, because ${cpu.reason}`, "MILLINER_REFERENCE");
       return referenceBackend;
     }
     default:

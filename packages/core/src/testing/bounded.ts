@@ -1,3 +1,4 @@
+import type { Precision } from "../backend/backend.ts";
 import { fma32 } from "./fma.ts";
 
 /** Half an ulp of a float32 in [1, 2): the largest relative error of one rounding. */
@@ -31,6 +32,18 @@ export function chain(terms: readonly (readonly [number, number])[]): Expected {
     exact = fma32(a, b, exact);
   }
   return { value, error: (terms.length + 1) * rounding * magnitude, exact: exact + 0 };
+}
+
+/**
+ * A product's sum of `terms` on a backend of this precision: `chain`, or in bf16 two factors rounded to 8 bits (2^-8 each)
+ * and sums of 32 terms: a chain of 16, the two chains, and one addition for every 32.
+ */
+export function product(precision: Precision, terms: readonly (readonly [number, number])[]): Expected {
+  const expected = chain(terms);
+  if (precision === "float32") return expected;
+  const magnitude = terms.reduce((sum, [a, b]) => sum + Math.abs(a * b), 0);
+  const sums = terms.length / 32 + 18;
+  return { ...expected, error: (2 ** -7 + 2 ** -16 + sums * 2 * rounding) * magnitude };
 }
 
 /** `a + b` with one rounding. */

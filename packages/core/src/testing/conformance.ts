@@ -15,13 +15,15 @@ import { reductionClaims } from "./conformance/reductions.ts";
 
 /**
  * What every backend promises, one case a claim: each kernel against a naive loop in double, written from its formula, within
- * a stated bound; outputs are full of NaN first and have NaN around them. A backend that calls itself `exact` is also held
+ * a stated bound; outputs are full of NaN first and have NaN around them. The bound of a fully connected product is that of
+ * the backend's `precision`. A backend that calls itself `exact` is also held
  * to the bits of the single-chain rule, by an fma in software. The cases take no test runner: call `check`, which throws.
  *
  * @example
  * for (const { name, check } of conformanceCases(myBackend)) test(name, check);
  */
 export function conformanceCases(backend: Backend): readonly ConformanceCase[] {
+  const title = backend.precision === "float32" ? backend.name : `${backend.name} in ${backend.precision}`;
   return [
     productClaims,
     optimizerStepClaims,
@@ -37,7 +39,7 @@ export function conformanceCases(backend: Backend): readonly ConformanceCase[] {
     reductionClaims,
   ].flatMap((claims) =>
     Object.entries(claims).map(([name, check]) => ({
-      name: `${backend.name}: ${name}`,
+      name: `${title}: ${name}`,
       check: () => check(backend),
     })),
   );

@@ -1,6 +1,6 @@
 import { Stream } from "../../philox.ts";
 import { isIntact, Numbers, poisoned } from "../arrays.ts";
-import { chain, given, positive, times, zero, type Expected } from "../bounded.ts";
+import { given, positive, product, times, zero, type Expected } from "../bounded.ts";
 import type { Claims } from "./case.ts";
 import { check, checkOutput, checkSame } from "./check.ts";
 
@@ -77,7 +77,7 @@ export const dropoutClaims: Claims = {
       checkOutput(backend, `linearForward with dropout, [${n}, ${k}] by [${m}, ${k}]`, y, (at) => {
         const [row, unit] = [Math.floor(at / m), at % m];
         const terms = Array.from({ length: k }, (_, i) => [x[row * k + i]!, w[unit * k + i]!] as const);
-        return dropped(positive(chain(terms)), row, unit, 0.7);
+        return dropped(positive(product(backend.precision, terms)), row, unit, 0.7);
       });
     }
   },
@@ -90,7 +90,7 @@ export const dropoutClaims: Claims = {
       );
       const [rows, units, k] = [3, unitNumbers.length, 5];
       const [x, y] = [numbers.floats(rows * units), poisoned(rows * units)];
-      const [inputs, w, product] = [
+      const [inputs, w, forwarded] = [
         numbers.floats(rows * k),
         numbers.floats(units * k),
         poisoned(rows * units),
@@ -104,7 +104,7 @@ export const dropoutClaims: Claims = {
         null,
         null,
         null,
-        product,
+        forwarded,
         rows,
         k,
         units,
@@ -118,10 +118,10 @@ export const dropoutClaims: Claims = {
       checkOutput(backend, `dropout of ${units} of ${whole} units`, y, (at) =>
         dropped(given(x[at]!), ...place(at), 0.6),
       );
-      checkOutput(backend, `linearForward of ${units} of ${whole} units`, product, (at) => {
+      checkOutput(backend, `linearForward of ${units} of ${whole} units`, forwarded, (at) => {
         const [row, unit] = [Math.floor(at / units), at % units];
         const terms = Array.from({ length: k }, (_, i) => [inputs[row * k + i]!, w[unit * k + i]!] as const);
-        return dropped(positive(chain(terms)), ...place(at), 0.6);
+        return dropped(positive(product(backend.precision, terms)), ...place(at), 0.6);
       });
     }
   },

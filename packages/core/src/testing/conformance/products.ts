@@ -1,6 +1,6 @@
 import type { Backend } from "../../backend/backend.ts";
 import { isPoison, Numbers, poisoned } from "../arrays.ts";
-import { behindGate, chain, fused, plus, positive, times, type Expected } from "../bounded.ts";
+import { behindGate, fused, plus, positive, product, times, type Expected } from "../bounded.ts";
 import type { Claims } from "./case.ts";
 import { check, checkOutput, checkRefused, checkSame } from "./check.ts";
 
@@ -55,6 +55,7 @@ function checkLocked(what: string, w: Float32Array, locks: Uint32Array, columns:
 
 // The gradient of element [unit, input] of a weight: rows ascending.
 function weightGradient(
+  { precision }: Backend,
   dy: Float32Array,
   x: Float32Array,
   n: number,
@@ -63,7 +64,10 @@ function weightGradient(
   at: number,
 ): Expected {
   const [unit, input] = [Math.floor(at / k), at % k];
-  return chain(pairs(n, (row) => [dy[row * m + unit]!, x[row * k + input]!]));
+  return product(
+    precision,
+    pairs(n, (row) => [dy[row * m + unit]!, x[row * k + input]!]),
+  );
 }
 
 function forward(
@@ -82,7 +86,10 @@ function forward(
 
     const before = (at: number): Expected => {
       const [row, unit] = [Math.floor(at / m), at % m];
-      let v = chain(pairs(k, (i) => [x[row * k + i]!, w[unit * k + i]!]));
+      let v = product(
+        backend.precision,
+        pairs(k, (i) => [x[row * k + i]!, w[unit * k + i]!]),
+      );
       if (bias !== null) v = plus(v, bias[unit]!);
       return parts.relu ? positive(v) : v;
     };
@@ -137,7 +144,10 @@ export const productClaims: Claims = {
       backend.kernels.linearInputGradient(dy, w, dx, n, k, m);
 
       checkOutput(backend, `linearInputGradient of [${n}, ${m}] by [${m}, ${k}]`, dx, (at) =>
-        chain(pairs(m, (unit) => [dy[Math.floor(at / k) * m + unit]!, w[unit * k + (at % k)]!])),
+        product(
+          backend.precision,
+          pairs(m, (unit) => [dy[Math.floor(at / k) * m + unit]!, w[unit * k + (at % k)]!]),
+        ),
       );
     }
   },
@@ -150,7 +160,7 @@ export const productClaims: Claims = {
       backend.kernels.linearWeightGradient(dy, x, dw, n, k, m);
 
       checkOutput(backend, `linearWeightGradient of [${n}, ${m}] and [${n}, ${k}]`, dw, (at) =>
-        weightGradient(dy, x, n, k, m, at),
+        weightGradient(backend, dy, x, n, k, m, at),
       );
     }
   },
@@ -176,7 +186,7 @@ export const productClaims: Claims = {
           `linearWeightUpdate of [${m}, ${k}] by ${n} rows, condition ${condition}`,
           w,
           (at) => {
-            let g = weightGradient(dy, x, n, k, m, at);
+            let g = weightGradient(backend, dy, x, n, k, m, at);
             if (post !== null) {
               const used =
                 pre === null ? post[Math.floor(at / k)]! : Math.min(post[Math.floor(at / k)]!, pre[at % k]!);
