@@ -1,3 +1,4 @@
+import type { Precision } from "@milliner/core";
 import {
   averageAccuracy,
   backwardTransfer,
@@ -51,6 +52,8 @@ export interface RunResult extends LearnerResult {
   readonly scenario: string;
   readonly learner: string;
   readonly seed: number;
+  /** What fully connected products were computed in. Logits are what they were in this precision only. */
+  readonly precision: Precision;
   /**
    * What the old logits were compared on: the learner as it stood in memory, another object that had loaded the checkpoint,
    * or at the end a fresh process that had.

@@ -161,6 +161,7 @@ function assemble(scenario: Scenario, records: readonly RunRecord[], options: Ru
     scenario: scenario.name,
     learner: records[0]!.learner,
     seed: options.seed,
+    precision: options.backend.precision,
     ...method!,
     bitExactCheckedIn: options.makeLearner === undefined ? "memory" : "checkpoint",
     controls: Object.fromEntries(controls.map((control, i) => [records[i + 1]!.learner, control])),

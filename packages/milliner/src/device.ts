@@ -1,4 +1,12 @@
-import { cpuStatus, selectBackend, setThreads, type Backend, type DeviceName } from "@milliner/core";
+import {
+  ConfigError,
+  cpuStatus,
+  selectBackend,
+  setThreads,
+  type Backend,
+  type DeviceName,
+  type Precision,
+} from "@milliner/core";
 
 /** What computes, ready to be used. */
 export interface Device {
@@ -20,13 +28,58 @@ export interface DeviceOptions {
 }
 
 /**
- * Chooses what computes.
+ * Chooses what computes. Where bf16 is asked for and not there it is float32, with a warning.
  * @throws NativeError (`DEVICE_UNAVAILABLE`) when a device asked for by name is not there; ConfigError (`BAD_VALUE`)
  */
-export function openDevice(options: DeviceOptions, onWarning: (message: string) => void): Device {
-  const backend = selectBackend(options.device, onWarning);
+export function openDevice(
+  options: DeviceOptions & { readonly precision?: Precision },
+  onWarning: (message: string) => void,
+): Device {
+  const backend = selectBackend(options.device, { precision: options.precision, onWarning });
   if (options.threads !== undefined) setThreads(options.threads);
   const status = cpuStatus();
   const isCpu = backend.name === "cpu" && status.available;
   return { backend, isa: isCpu ? status.isa : null, threads: isCpu ? status.threads : 1 };
+}
+
+/** With what a run was begun, as its `run.yaml` notes it. */
+interface Begun {
+  readonly device: Backend["name"];
+  readonly precision: Precision;
+}
+
+/**
+ * Chooses what goes on with a run or evaluates it: its own device, unless told otherwise, in its own precision. A task is
+ * evaluated through the mode in which it was finished, so nothing stands in for bf16 here.
+ * @throws as `openDevice`; ConfigError (`OTHER_PRECISION`) when the run's precision is not there
+ */
+export function openDeviceOf(
+  run: string,
+  begun: Begun,
+  { device = begun.device, threads }: DeviceOptions,
+  onWarning: (message: string) => void,
+): Device {
+  const warnings: string[] = [];
+  const opened = openDevice({ device, threads, precision: begun.precision }, (text) => warnings.push(text));
+  if (opened.backend.precision !== begun.precision) {
+    const [, reason = "it is not here"] = /because (.*)$/.exec(warnings.at(-1) ?? "") ?? [];
+    throw new ConfigError(
+      "OTHER_PRECISION",
+      `${run} was trained in ${begun.precision}, and its tasks keep their bits in that only: ${reason}; ` +
+        `take a machine that computes in ${begun.precision}`,
+    );
+  }
+  warnings.forEach(onWarning);
+  return opened;
+}
+
+/** What computes, for people: `cpu (avx2, 2 threads)`. */
+export function deviceText({ backend, isa, threads }: Device): string {
+  if (isa === null) return backend.name;
+  return `${backend.name} (${[isa, ...fastMode(backend.precision), `${threads} threads`].join(", ")})`;
+}
+
+/** The precision where it is not the usual one. */
+export function fastMode(precision: Precision): readonly string[] {
+  return precision === "float32" ? [] : [precision];
 }

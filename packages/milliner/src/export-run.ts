@@ -89,7 +89,8 @@ const batchSize = 250;
  */
 export async function exportRun(run: string, options: ExportRunOptions = {}): Promise<ExportedRun> {
   const warn = options.onWarning ?? ((message) => process.emitWarning(message));
-  const learned = await openRun(run, options, warn);
+  // Runtimes compute in float32 on the float32 weights, whatever the run computed in, and there pruned equals masked.
+  const learned = await openRun(run, { ...options, precision: "float32" }, warn);
   try {
     const tasks = options.tasks ?? Array.from({ length: learned.tasks }, (_, task) => task);
     checkTasks(tasks, learned, run);

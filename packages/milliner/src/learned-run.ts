@@ -1,7 +1,7 @@
-import { CheckpointError } from "@milliner/core";
+import { CheckpointError, type Precision } from "@milliner/core";
 import { CheckpointFolder, parseRecord, readCheckpoint, readerOf } from "@milliner/continual";
 import type { Hat } from "@milliner/hat";
-import { openDevice, type Device, type DeviceOptions } from "./device.ts";
+import { openDeviceOf, type Device, type DeviceOptions } from "./device.ts";
 import { makeHat } from "./model.ts";
 import { readRunFile, type RunFile } from "./settings/run-file.ts";
 
@@ -18,12 +18,15 @@ export interface LearnedRun {
 }
 
 /**
- * Loads a run's network; the run may still go on. It computes on the device that it was trained on, unless told otherwise.
+ * Loads a run's network; the run may still go on. It computes on the device that it was trained on, unless told otherwise, and in
+ * the precision in which its tasks were finished.
+ *
+ * @param options - `precision`: another one, for what does not ask for the bits of the logits
  * @throws CheckpointError when the folder holds no run, no learned task, or a damaged checkpoint; ConfigError, NativeError
  */
 export async function openRun(
   run: string,
-  options: DeviceOptions,
+  options: DeviceOptions & { readonly precision?: Precision },
   onWarning: (message: string) => void,
 ): Promise<LearnedRun> {
   const file = await readRunFile(run);
@@ -35,10 +38,8 @@ export async function openRun(
       `${run} has learned no task yet; train it to the end of its first task`,
     );
   }
-  const device = openDevice(
-    { device: options.device ?? file.notes.device, threads: options.threads },
-    onWarning,
-  );
+  const notes = { ...file.notes, precision: options.precision ?? file.notes.precision };
+  const device = openDeviceOf(run, notes, options, onWarning);
   const checkpoint = checkpoints.file(newest);
   const { snapshot, record } = await readCheckpoint(checkpoint);
   const hat = makeHat(file.settings, file.notes.inputShape, device.backend);

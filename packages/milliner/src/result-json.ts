@@ -24,6 +24,7 @@ export function trainedJson({ name, folder, settings, device, result, warnings }
     ),
     device: device.backend.name,
     isa: device.isa,
+    precision: device.backend.precision,
     threads: device.threads,
     run: folder,
     warnings: [...warnings, ...result.warnings],

@@ -1,4 +1,5 @@
 import type { LearnerResult, RunResult } from "@milliner/continual";
+import { fastMode } from "./device.ts";
 import { duration, percent, textTable } from "./table.ts";
 import type { Trained } from "./train.ts";
 
@@ -26,7 +27,12 @@ export function resultTable({ name, folder, settings, device, result }: Trained)
   const place =
     device.isa === null
       ? device.backend.name
-      : `${device.backend.name}, ${device.isa}, ${device.threads} threads`;
+      : [
+          device.backend.name,
+          device.isa,
+          ...fastMode(device.backend.precision),
+          `${device.threads} threads`,
+        ].join(", ");
   return [
     `${name}, seed ${settings.seed}, ${result.tasks.length} tasks (${place})\n\n`,
     table,

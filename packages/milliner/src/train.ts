@@ -4,7 +4,7 @@ import { run, type RunEvent, type RunResult, type Scenario, type Verification } 
 import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
 import type { Hat } from "@milliner/hat";
 import { checkImages, hashImages, loadData, loadDataAgain, type DataOptions } from "./data-source.ts";
-import { openDevice, type Device } from "./device.ts";
+import { openDevice, openDeviceOf, type Device } from "./device.ts";
 import { makeControl, makeHat, makeScenario } from "./model.ts";
 import { presetNamed } from "./presets/index.ts";
 import { defaultRunFolder } from "./run-place.ts";
@@ -81,10 +81,11 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
   );
   const before = options.resume === true ? await readRunFile(folder) : null;
   const { name, settings } = before === null ? asked : continued(before, asked, options, folder);
-  const device = openDevice(
-    { device: options.device ?? before?.notes.device, threads: options.threads },
-    warn,
-  );
+  const { precision } = settings;
+  const device =
+    before === null
+      ? openDevice({ device: options.device, threads: options.threads, precision }, warn)
+      : openDeviceOf(folder, before.notes, options, warn);
   if (before !== null && before.notes.device !== device.backend.name) {
     throw new ConfigError(
       "OTHER_DEVICE",
@@ -202,6 +203,7 @@ function notesOf(
     device: device.backend.name,
     isa: device.isa,
     threads: device.threads,
+    precision: device.backend.precision,
     versions: versions(),
   };
 }

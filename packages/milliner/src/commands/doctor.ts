@@ -64,6 +64,10 @@ function report({
     ? [
         ["kernels", `${kernels.isa}: ${kernels.reason}`],
         ["also here", kernels.instructionSets.filter((set) => set !== kernels.isa).join(", ") || "none"],
+        [
+          "bf16",
+          kernels.bf16.tiles === null ? `not here, because ${kernels.bf16.reason}` : kernels.bf16.reason,
+        ],
         ["threads", `${kernels.threads} by default`],
         ["addon", kernels.addon],
       ]

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { ConfigError, elements, readSafetensors } from "@milliner/core";
 import { inspectModel, printable, type ModelSummary, type ValueSummary } from "@milliner/onnx";
 import type { Command } from "commander";
+import { fastMode } from "../device.ts";
 import { printJson, type Output } from "../output.ts";
 import { summariseRun, type RunSummary } from "../run-summary.ts";
 import { settingsYaml } from "../settings/run-file.ts";
@@ -106,7 +107,7 @@ function runText(run: RunSummary): string {
     `${epochs} epochs`,
   ]);
   return [
-    `${run.run}: ${run.name}, ${notes.learner} on ${notes.device}${notes.isa === null ? "" : ` (${notes.isa})`}, ${state}\n\n`,
+    `${run.run}: ${run.name}, ${notes.learner} on ${notes.device}${notes.isa === null ? "" : ` (${[notes.isa, ...fastMode(notes.precision)].join(", ")})`}, ${state}\n\n`,
     textTable(tasks),
     tasks.length > 0 ? "\n" : "",
     run.bitExactOldLogits === null ? "" : `old logits bit-exact: ${run.bitExactOldLogits ? "yes" : "NO"}\n`,

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { verifyRun } from "@milliner/continual";
 import type { Command } from "commander";
 import { loadDataAgain } from "../data-source.ts";
-import { openDevice } from "../device.ts";
+import { openDeviceOf } from "../device.ts";
 import { Failed } from "../exit-status.ts";
 import { makeHat, makeScenario } from "../model.ts";
 import { printJson, type Output } from "../output.ts";
@@ -30,10 +30,7 @@ export function addVerify(program: Command, output: Output): void {
       const { notes, ...file } = await readRunFile(run);
       const settings =
         flags.data === undefined ? file.settings : { ...file.settings, data: resolve(flags.data) };
-      const { backend } = openDevice(
-        { device: flags.device ?? notes.device, threads: flags.threads },
-        (message) => output.note(`warning: ${message}\n`),
-      );
+      const { backend } = openDeviceOf(run, notes, flags, (message) => output.note(`warning: ${message}\n`));
       const scenario = makeScenario(
         settings,
         await loadDataAgain(settings, notes, { offline: true }),

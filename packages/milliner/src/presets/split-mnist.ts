@@ -23,5 +23,6 @@ export const splitMnist: Settings = {
   protection: "min",
   compensation: "windowed",
   annealing: "linear",
+  precision: "float32",
   controls: ["random-body", "sgd-frozen", "sgd"],
 };

@@ -1,4 +1,5 @@
 import type { RunEvent } from "@milliner/continual";
+import { deviceText } from "../device.ts";
 import type { Output } from "../output.ts";
 import { bytes, duration } from "../table.ts";
 import { eventLine } from "./lines.ts";
@@ -34,10 +35,7 @@ export function barProgress(output: Output, clock: () => number): Progress {
   return {
     start(start) {
       tasks = start.tasks;
-      const { backend, isa, threads } = start.device;
-      say(
-        `${start.folder}: ${start.learners.join(", ")} on ${backend.name}${isa === null ? "" : ` (${isa}, ${threads} threads)`}`,
-      );
+      say(`${start.folder}: ${start.learners.join(", ")} on ${deviceText(start.device)}`);
     },
     event(event: RunEvent) {
       if (event.type === "run-started" || left === null) left = new TimeLeft(tasks, clock);

@@ -1,4 +1,5 @@
 import type { RunEvent } from "@milliner/continual";
+import { deviceText } from "../device.ts";
 import type { Output } from "../output.ts";
 import { duration, percent } from "../table.ts";
 import type { Progress } from "./progress.ts";
@@ -40,10 +41,7 @@ export function lineProgress(output: Output): Progress {
   return {
     start(start) {
       tasks = start.tasks;
-      const { backend, isa, threads } = start.device;
-      output.note(
-        `${start.folder}: ${start.learners.join(", ")} on ${backend.name}${isa === null ? "" : ` (${isa}, ${threads} threads)`}\n`,
-      );
+      output.note(`${start.folder}: ${start.learners.join(", ")} on ${deviceText(start.device)}\n`);
     },
     event(event) {
       const line = eventLine(event, tasks);

@@ -21,7 +21,7 @@ const begin = {
   folder: "runs/x",
   tasks: 2,
   learners: ["hat", "sgd"],
-  device: { backend: { name: "cpu" }, isa: "avx2", threads: 4 },
+  device: { backend: { name: "cpu", precision: "float32" }, isa: "avx2", threads: 4 },
 } as unknown as TrainStart;
 const at = { step: 0, time: 0, learner: "hat" };
 const events: readonly RunEvent[] = [

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { CheckpointError, type Backend } from "@milliner/core";
+import { CheckpointError, type Backend, type Precision } from "@milliner/core";
 import { StoredJson } from "@milliner/continual";
 import { Document, isScalar, stringify, visit } from "yaml";
 import {
@@ -29,6 +29,8 @@ export interface RunNotes {
   /** Instruction set of the kernels; null for the reference. */
   readonly isa: string | null;
   readonly threads: number;
+  /** What fully connected products were computed in: the setting, or float32 where that was not there. */
+  readonly precision: Precision;
   readonly versions: Readonly<Record<string, string>>;
 }
 
@@ -112,6 +114,10 @@ export async function readRunFile(run: string): Promise<RunFile> {
       device: oneOf(notes, "device", ["cpu", "reference"], path),
       isa: notes.nullable("isa", (key) => notes.string(key)),
       threads: notes.whole("threads"),
+      // Runs from before there was bf16 do not say.
+      precision: notes.keys.includes("precision")
+        ? oneOf(notes, "precision", ["float32", "bf16"], path)
+        : "float32",
       versions: Object.fromEntries(versions.keys.map((key) => [key, versions.string(key)])),
     },
   };

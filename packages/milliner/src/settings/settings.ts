@@ -1,3 +1,4 @@
+import type { Precision } from "@milliner/core";
 import {
   annealings,
   compensations,
@@ -49,6 +50,11 @@ export interface Settings {
   readonly protection: Protection;
   readonly compensation: Compensation;
   readonly annealing: Annealing;
+  /**
+   * What fully connected products are computed in. Where bf16 is not there it is float32, which `run.yaml` and `result.json`
+   * then note.
+   */
+  readonly precision: Precision;
   readonly controls: readonly ControlName[];
 }
 
@@ -101,6 +107,7 @@ export const settingSpecs: Readonly<Record<keyof Settings, SettingSpec>> = {
   protection: oneOf([...protections] as [string, ...string[]]),
   compensation: oneOf([...compensations] as [string, ...string[]]),
   annealing: oneOf([...annealings] as [string, ...string[]]),
+  precision: oneOf(["float32", "bf16"]),
   controls: {
     schema: z.array(z.enum(controlNames)).refine((names) => new Set(names).size === names.length),
     expects: `a list of different names out of ${controlNames.join(", ")}, or none`,
