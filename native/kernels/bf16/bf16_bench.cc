@@ -1,5 +1,5 @@
-// The bf16 products at the shapes of the float32 ones, whose rows they are to be compared with. Where the machine
-// has no tiles they are skipped, and the reason goes to stderr.
+// The bf16 products at the shapes of the float32 ones, whose rows they are to be compared with. Where the
+// machine has no tiles they are skipped, and the reason goes to stderr.
 #include "bench/bench.h"
 #include "dispatch/bf16.h"
 
@@ -20,7 +20,8 @@ BENCH(bf16) {
   for (const auto& [n, k, m] : shapes) {
     const bench::Buffer x(n * k), w(m * k), bias(m), y(n * m), dy(n * m), dx(n * k);
     const double flops = 2.0 * static_cast<double>(n * k * m), bytes = 4.0 * static_cast<double>(m * k);
-    const std::string shape = std::to_string(n) + "x" + std::to_string(k) + "x" + std::to_string(m) + " " + table.name;
+    const std::string shape =
+        std::to_string(n) + "x" + std::to_string(k) + "x" + std::to_string(m) + " " + table.name;
     LinearForward forward{};
     forward.x = x.data(), forward.w = w.data(), forward.bias = bias.data(), forward.y = y.data();
     forward.n = n, forward.k = k, forward.m = m;

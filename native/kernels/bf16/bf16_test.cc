@@ -1,11 +1,18 @@
-// The bf16 kernels: emulated tiles on every machine, the processor's where it has them. Which sets ran is
-// printed.
+// The bf16 kernels: emulated tiles on every machine, the processor's where it has them, and where it has not
+// the instructions one by one (test/tile_trap.h). What ran is printed.
 #include "dispatch/bf16.h"
 #include "kernels/bf16/bf16_ref.h"
 #include "kernels/linear_forward_ref.h"
 #include "kernels/linear_input_gradient_ref.h"
 #include "kernels/linear_weight_ref.h"
 #include "test/kernel_test.h"
+#include "test/tile_trap.h"
+
+#if defined(MILLINER_TILE_TRAP)
+namespace milliner::trapped {
+extern const Bf16Table table;
+}
+#endif
 
 using namespace milliner;
 using test::Floats, test::Numbers;
@@ -21,8 +28,10 @@ const Bf16Table* amx_table() {
     if (found.table)
       std::printf("bf16: emulated tiles and the processor's are tested, bit against bit\n");
     else
-      std::printf("bf16: SKIPPED the processor's tiles: %s; emulated ones are tested\n",
-                  found.reason.c_str());
+      std::printf(
+          "bf16: SKIPPED the processor's tiles: %s; tested are emulated tiles, and on x86-64 Linux the "
+          "tile instructions as a signal handler executes them\n",
+          found.reason.c_str());
     return found;
   }();
   return choice.table;
@@ -33,6 +42,11 @@ template <class Body> void on_each_table(const Body& body) {
   body(emulated::table);
   if (const Bf16Table* amx = amx_table())
     body(*amx);
+#if defined(MILLINER_TILE_TRAP)
+  const test::TileTrap trap;
+  body(trapped::table);
+  CHECK(!test::TileTrap::configured());
+#endif
 }
 
 // Sizes around a tile's side, its depth, a block of sums and a block of terms.
@@ -353,3 +367,17 @@ CASE("the bf16 update of an infinite gradient leaves locked elements as they wer
         CHECK(std::memcmp(&p.w[i], &before[static_cast<std::size_t>(i)], 4) == 0);
   });
 }
+
+#if defined(MILLINER_TILE_TRAP)
+CASE("the tile instructions run here: on the processor, or one by one in the trap") {
+  Problem p(40, 70, 40, 2);
+  const long before = test::TileTrap::executed();
+  const test::TileTrap trap;
+
+  test::run_parts(trapped::table.linear_forward, p.forward(), 1);
+
+  // 2 x 2 blocks of sums, 9 tiles in all, over 3 steps: clear and store each, load and multiply.
+  CHECK(amx_table() || test::TileTrap::executed() - before >= 9 * 2 + 9 * 3);
+  CHECK(test::same_bits(&p.y[0], std::vector<float>{p.y_ref(0, 0)}.data(), 1));
+}
+#endif

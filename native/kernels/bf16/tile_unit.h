@@ -1,8 +1,9 @@
 // The tile registers that the bf16 kernels compute in, and rounding to bf16: everything that differs between
 // a processor with AMX and one without. Two implementations, the same operations, the same bits:
 //
-//   amx_tiles.h        the instructions, for the set `amx`
-//   emulated_tiles.h   portable C++, for the set `emulated`: slow, and the meaning of the instructions
+//   amx_tiles.h, avx512_rounding.h           the instructions, for the set `amx`
+//   emulated_tiles.h, portable_rounding.h    portable C++, for `emulated`: slow, and what the instructions
+//   mean
 //
 // A tile has 16 rows of 64 bytes: 16 x 16 float32, or 16 x 16 pairs of bf16, 1 KiB either way. Tiles 0 to 3
 // are sums, 4 and 5 left operands, 6 and 7 right ones: 2 x 2 sums for every 4 operands loaded.
@@ -46,4 +47,9 @@ constexpr Index kTileFloats = kTileSide * kTileSide;
 #include "kernels/bf16/amx_tiles.h"
 #else
 #include "kernels/bf16/emulated_tiles.h"
+#endif
+#if defined(MILLINER_SET_AVX512)
+#include "kernels/bf16/avx512_rounding.h"
+#else
+#include "kernels/bf16/portable_rounding.h"
 #endif
