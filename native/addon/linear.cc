@@ -91,8 +91,7 @@ LinearWeightAdam read_adam_update(Call& call) {
   return args;
 }
 
-template <class Args>
-napi_value run_bf16(Call& call, Kernel<Args> Bf16Table::*kernel, const Args& args) {
+template <class Args> napi_value run_bf16(Call& call, Kernel<Args> Bf16Table::* kernel, const Args& args) {
   const Bf16Choice& choice = chosen_bf16();
   if (choice.table)
     return call.run(choice.table->*kernel, args);
@@ -142,10 +141,18 @@ napi_value addon_linear_weight_momentum(napi_env env, napi_callback_info info) {
   Call call(env, info, "linearWeightMomentum", 12);
   return call.run(call.environment().table->linear_weight_momentum, read_momentum_update(call));
 }
+napi_value addon_bf16_linear_weight_momentum(napi_env env, napi_callback_info info) {
+  Call call(env, info, "bf16LinearWeightMomentum", 12);
+  return run_bf16(call, &Bf16Table::linear_weight_momentum, read_momentum_update(call));
+}
 
 napi_value addon_linear_weight_adam(napi_env env, napi_callback_info info) {
   Call call(env, info, "linearWeightAdam", 12);
   return call.run(call.environment().table->linear_weight_adam, read_adam_update(call));
+}
+napi_value addon_bf16_linear_weight_adam(napi_env env, napi_callback_info info) {
+  Call call(env, info, "bf16LinearWeightAdam", 12);
+  return run_bf16(call, &Bf16Table::linear_weight_adam, read_adam_update(call));
 }
 
 } // namespace milliner

@@ -152,6 +152,8 @@ export interface Addon {
   bf16LinearInputGradient: Addon["linearInputGradient"];
   bf16LinearWeightGradient: Addon["linearWeightGradient"];
   bf16LinearWeightUpdate: Addon["linearWeightUpdate"];
+  bf16LinearWeightMomentum: Addon["linearWeightMomentum"];
+  bf16LinearWeightAdam: Addon["linearWeightAdam"];
 
   // --- convolution and pooling: NHWC, weights [out, kh, kw, in] -----------------------------------------------------
 

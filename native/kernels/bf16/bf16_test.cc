@@ -327,6 +327,53 @@ CASE("bf16 linear_weight_update follows its contract with and without conditioni
   }
 }
 
+CASE("a bf16 step of momentum or adam in the tile has the bits of a step from the stored bf16 gradient") {
+  for (int round = 0; round < 32; round++) {
+    Numbers shapes(static_cast<unsigned>(round));
+    const Index n = shapes.below(40), k = 1 + shapes.below(90), m = 1 + shapes.below(70);
+    Problem p(n, k, m, static_cast<unsigned>(round));
+    const std::uint32_t* locks = round & 1 ? p.locks.data() : nullptr;
+    Floats first(m * k, p.numbers, 2), second(m * k, p.numbers, 3);
+    for (Index i = 0; i < m * k; i++) // what is locked is not read either
+      first[i] = is_locked_ref(locks, k, i / k, i % k) ? std::numeric_limits<float>::quiet_NaN() : first[i],
+      second[i] = std::abs(second[i]);
+    const std::vector<float> w(p.w.data(), p.w.data() + m * k), a(first.data(), first.data() + m * k),
+        b(second.data(), second.data() + m * k);
+    const AdamFactors adam = {1e-3f, round & 4 ? 0.99f : 1.0f, 0.01f, 0.1f, 0.999f, 1e-3f, 2, 1e-8f};
+    const MomentumFactors momentum = {0.1f, 0.9f, round & 4 ? 0.01f : 0.0f, (round & 8) != 0};
+    float* velocity = round & 16 ? nullptr : first.data();
+    const auto reset = [&] {
+      std::copy(w.begin(), w.end(), p.w.data());
+      std::copy(a.begin(), a.end(), first.data());
+      std::copy(b.begin(), b.end(), second.data());
+    };
+    test::run_parts(emulated::table.linear_weight_gradient, p.weight_gradient(), 1);
+    if (round & 2)
+      test::run_parts(scalar::table.adam,
+                      Adam{p.w.data(), p.dw.data(), first.data(), second.data(), adam, locks, m, k}, 1);
+    else
+      test::run_parts(scalar::table.momentum,
+                      Momentum{p.w.data(), p.dw.data(), velocity, momentum, locks, m, k}, 1);
+    const std::vector<float> w2(p.w.data(), p.w.data() + m * k), a2(first.data(), first.data() + m * k),
+        b2(second.data(), second.data() + m * k);
+
+    on_each_table([&](const Bf16Table& table) {
+      reset();
+      if (round & 2)
+        test::run_parts(table.linear_weight_adam,
+                        LinearWeightAdam{p.dy.data(), p.x.data(), p.w.data(), first.data(), second.data(),
+                                         adam, nullptr, nullptr, locks, n, k, m},
+                        1 + round % 3);
+      else
+        test::run_parts(table.linear_weight_momentum,
+                        LinearWeightMomentum{p.dy.data(), p.x.data(), p.w.data(), velocity, momentum, nullptr,
+                                             nullptr, locks, n, k, m},
+                        1 + round % 3);
+      CHECK(same(p.w, w2) && same(first, a2) && same(second, b2));
+    });
+  }
+}
+
 CASE("the bf16 gradients and the update give the same bits for any split and across blocks") {
   const Index n = 300, k = 900, m = 70; // two groups of inputs, two blocks of the batch
   Problem p(n, k, m, 4);

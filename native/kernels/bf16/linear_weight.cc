@@ -2,6 +2,7 @@
 
 #include "kernels/bf16/block.h"
 #include "kernels/bf16/set.h"
+#include "kernels/update_rule.h"
 
 // Rows of the sums are units, columns inputs, terms rows of the batch: dy is transposed and rounded once, x
 // is rounded once with neighbouring rows interleaved, in groups of inputs that stay in L2. A block of 32 x 32
@@ -64,50 +65,41 @@ MILLINER_INLINE void for_blocks(const float* dy, const float* x, Index n, Index 
   }
 }
 
-// One row of a block: w steps where its bit in `writable` is 1, by a gradient times 1 - min(post, pre).
-MILLINER_INLINE void step_row(const float* sums, float* w, float lr, std::uint32_t writable,
-                              const float* post, const float* pre, Index columns) {
+// One row of a block: the elements whose bit in `writable` is 1 step by their gradient times
+// 1 - min(post, pre).
+template <class Rule>
+MILLINER_INLINE void step_row(const Rule& rule, const Streams<Rule::kStreams>& streams, Index offset,
+                              const float* sums, std::uint32_t writable, const float* post, const float* pre,
+                              Index columns) {
   for_vectors(0, columns, [&](Index j, Index count) {
-    const I lanes = lanes_of(writable >> j & ((1u << count) - 1u));
+    const std::uint32_t all = (1u << kLanes) - 1u, bits = writable >> j & ((1u << count) - 1u);
+    if (bits == 0)
+      return;
     F g = load_first(sums + j, count) + F{};
     if (post) {
       const F unit = splat(*post);
       const F input = pre ? load_first(pre + j, count) : unit;
       g = g * (splat(1.0f) - (unit < input ? unit : input));
     }
-    store_lanes(w + j, fma(splat(-lr), g, load_lanes(w + j, lanes)), lanes);
+    if (bits == all)
+      step_vector(rule, g, streams, offset + j);
+    else
+      step_lanes(rule, g, streams, offset + j, bits);
   });
 }
 
-} // namespace
+double weight_nanoseconds(Index n, Index k, Index m, int streams) {
+  return tile_nanoseconds(n, k, m, 8.0 * streams * static_cast<double>(m) * static_cast<double>(k));
+}
 
-Work linear_weight_gradient_work(const LinearWeightGradient& args) noexcept {
-  const double bytes = 8.0 * static_cast<double>(args.m) * static_cast<double>(args.k);
-  return {args.k == 0 ? 0 : ceil_div(args.m, kBlockSide), tile_nanoseconds(args.n, args.k, args.m, bytes),
+template <class Args> Work weight_work(const Args& args, int streams) {
+  return {args.k == 0 ? 0 : ceil_div(args.m, kBlockSide), weight_nanoseconds(args.n, args.k, args.m, streams),
           Plan(args.n, args.k).workspace(args.m)};
 }
 
-void linear_weight_gradient_run(const LinearWeightGradient& args, Range items, float* workspace) noexcept {
-  const Index begin = items.begin * kBlockSide, end = smaller(items.end * kBlockSide, args.m);
-  for_blocks(
-      args.dy, args.x, args.n, args.k, args.m, begin, end, workspace,
-      [](Index, Index, Index) { return true; },
-      [&](Index rows, Index row, Index k0, Index columns, const float* sums) {
-        for (Index i = 0; i < rows; i++)
-          for_vectors(0, columns, [&](Index j, Index lanes) {
-            store_first(args.dw + (row + i) * args.k + k0 + j,
-                        load_first(sums + i * kBlockSide + j, lanes) + F{}, lanes);
-          });
-      });
-}
-
-Work linear_weight_update_work(const LinearWeightUpdate& args) noexcept {
-  const double bytes = 8.0 * static_cast<double>(args.m) * static_cast<double>(args.k);
-  return {args.k == 0 ? 0 : ceil_div(args.m, kBlockSide), tile_nanoseconds(args.n, args.k, args.m, bytes),
-          Plan(args.n, args.k).workspace(args.m)};
-}
-
-void linear_weight_update_run(const LinearWeightUpdate& args, Range items, float* workspace) noexcept {
+template <class Rule, class Args>
+void update_run(const Rule& rule, const Streams<Rule::kStreams>& streams, const Args& args, Range items,
+                float* workspace) {
   const Index begin = items.begin * kBlockSide, end = smaller(items.end * kBlockSide, args.m);
   const Index words = lock_words(args.k);
   static_assert(kBlockSide == 32); // a word of locks for every row of a block
@@ -125,13 +117,51 @@ void linear_weight_update_run(const LinearWeightUpdate& args, Range items, float
         return false;
       },
       [&](Index rows, Index row, Index k0, Index columns, const float* sums) {
-        for (Index i = 0; i < rows; i++) {
-          const std::uint32_t bits = writable(row + i, k0);
-          if (bits != 0)
-            step_row(sums + i * kBlockSide, args.w + (row + i) * args.k + k0, args.lr, bits,
-                     args.post ? args.post + row + i : nullptr, args.pre ? args.pre + k0 : nullptr, columns);
-        }
+        for (Index i = 0; i < rows; i++)
+          step_row(rule, streams, (row + i) * args.k + k0, sums + i * kBlockSide, writable(row + i, k0),
+                   args.post ? args.post + row + i : nullptr, args.pre ? args.pre + k0 : nullptr, columns);
       });
+}
+
+} // namespace
+
+Work linear_weight_gradient_work(const LinearWeightGradient& args) noexcept { return weight_work(args, 1); }
+
+void linear_weight_gradient_run(const LinearWeightGradient& args, Range items, float* workspace) noexcept {
+  const Index begin = items.begin * kBlockSide, end = smaller(items.end * kBlockSide, args.m);
+  for_blocks(
+      args.dy, args.x, args.n, args.k, args.m, begin, end, workspace,
+      [](Index, Index, Index) { return true; },
+      [&](Index rows, Index row, Index k0, Index columns, const float* sums) {
+        for (Index i = 0; i < rows; i++)
+          for_vectors(0, columns, [&](Index j, Index lanes) {
+            store_first(args.dw + (row + i) * args.k + k0 + j,
+                        load_first(sums + i * kBlockSide + j, lanes) + F{}, lanes);
+          });
+      });
+}
+
+Work linear_weight_update_work(const LinearWeightUpdate& args) noexcept { return weight_work(args, 1); }
+
+void linear_weight_update_run(const LinearWeightUpdate& args, Range items, float* workspace) noexcept {
+  update_run(SgdRule(args.lr), {{args.w}}, args, items, workspace);
+}
+
+Work linear_weight_momentum_work(const LinearWeightMomentum& args) noexcept {
+  return weight_work(args, args.velocity ? 2 : 1);
+}
+
+void linear_weight_momentum_run(const LinearWeightMomentum& args, Range items, float* workspace) noexcept {
+  if (args.velocity)
+    update_run(MomentumRule(args.factors), {{args.w, args.velocity}}, args, items, workspace);
+  else
+    update_run(DecayRule(args.factors), {{args.w}}, args, items, workspace);
+}
+
+Work linear_weight_adam_work(const LinearWeightAdam& args) noexcept { return weight_work(args, 3); }
+
+void linear_weight_adam_run(const LinearWeightAdam& args, Range items, float* workspace) noexcept {
+  update_run(AdamRule(args.factors), {{args.w, args.mean, args.square}}, args, items, workspace);
 }
 
 } // namespace milliner::MILLINER_SET

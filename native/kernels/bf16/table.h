@@ -20,7 +20,9 @@
   X(linear_forward, LinearForward, "bf16LinearForward")                                                      \
   X(linear_input_gradient, LinearInputGradient, "bf16LinearInputGradient")                                   \
   X(linear_weight_gradient, LinearWeightGradient, "bf16LinearWeightGradient")                                \
-  X(linear_weight_update, LinearWeightUpdate, "bf16LinearWeightUpdate")
+  X(linear_weight_update, LinearWeightUpdate, "bf16LinearWeightUpdate")                                      \
+  X(linear_weight_momentum, LinearWeightMomentum, "bf16LinearWeightMomentum")                                \
+  X(linear_weight_adam, LinearWeightAdam, "bf16LinearWeightAdam")
 
 namespace milliner {
 

@@ -50,6 +50,8 @@ function inBf16(addon: Addon): Kernels {
     linearInputGradient: addon.bf16LinearInputGradient,
     linearWeightGradient: addon.bf16LinearWeightGradient,
     linearWeightUpdate: addon.bf16LinearWeightUpdate,
+    linearWeightMomentum: addon.bf16LinearWeightMomentum,
+    linearWeightAdam: addon.bf16LinearWeightAdam,
   };
 }
 
