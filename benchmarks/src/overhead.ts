@@ -75,6 +75,7 @@ function timed(backend: Backend, clock: Clock): Backend {
   return {
     name: backend.name,
     exact: backend.exact,
+    precision: backend.precision,
     kernels: Object.fromEntries(entries) as unknown as Backend["kernels"],
     allocate: (bytes) => backend.allocate(bytes),
   };

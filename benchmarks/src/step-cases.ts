@@ -17,6 +17,8 @@ export interface StepCase {
   /** Operations that the step needs; null where there is no such limit. */
   readonly flops: number | null;
   readonly target: Target | null;
+  /** What ours is computed in, where that is not float32; the other side is. Skipped where the processor has no tiles. */
+  readonly precision?: "bf16";
   /** For work that takes long: fewer steps in a round, and at most so many rounds. */
   readonly effort?: { readonly rounds: number; readonly steps: number };
 }
@@ -92,6 +94,19 @@ export const stepCases: readonly StepCase[] = [
     flops: null,
     target: { ratio: { atLeast: 1 / 1.05, atMost: 1.05 } },
   },
+  ...(
+    [
+      ["HAT", { ...mlpHat, s: 20 }],
+      ["plain SGD", mlpSgd],
+    ] as const
+  ).map(([name, step]): StepCase => ({
+    case: `our ${name} step in bf16 over float32`,
+    ours: step,
+    against: { kind: "ours", step, name: `our ${name} step in float32` },
+    flops: null,
+    precision: "bf16",
+    target: { ratio: { atLeast: 2.2 } },
+  })),
   ...[1 / 400, 400].map((s): StepCase => ({
     case: `HAT AlexNet step, task 0, s = ${slope(s)}`,
     ours: { ...alexnetHat, s },

@@ -54,6 +54,14 @@ async function main(): Promise<void> {
   const tfjs = await startTfjs(flags.tfjs ?? process.env["MILLINER_TFJS"]);
   if (typeof tfjs === "string") command.note(tfjs);
 
+  const { reason } = status.bf16;
+  const skipped = hasTiles()
+    ? []
+    : stepCases
+        .filter(({ case: name, precision }) => precision === "bf16" && isWanted(name))
+        .map(({ case: name }) => ({ case: name, reason }));
+  for (const one of skipped) command.note(`SKIPPED ${one.case}, because ${one.reason}`);
+
   const rows: Row[] = [];
   let peer: unknown = null;
   for (const threads of command.threads(flags.threads, availableParallelism())) {
@@ -74,11 +82,11 @@ async function main(): Promise<void> {
   const fmaPeakGflops = peak === null || peak.gflops === 0 ? null : peak.gflops;
   peak?.close();
   if (typeof tfjs !== "string") tfjs.close();
-  if (rows.length === 0) command.refuse(`there is no case with "${flags.only}" in its name`);
+  if (rows.length + skipped.length === 0) command.refuse(`there is no case with "${flags.only}" in its name`);
 
   const isa = { name: status.isa, reason: status.reason };
   const machine = describeMachine(isa, { peer, fmaPeakGflops, loadAverage });
-  const results = { machine, rounds, steps, rows };
+  const results = { machine, rounds, steps, rows, skipped };
   if (flags.write) writeResults("step", results);
   const remark = `ms of CPU time with one thread, of wall time with more, ${rounds} rounds of ${steps} steps`;
   process.stdout.write(flags.json ? resultsText(results) : table(machine, rows, remark));
@@ -87,11 +95,13 @@ async function main(): Promise<void> {
 async function measure(backend: Backend, threads: number, peers: Peers): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const one of stepCases.filter(({ case: name }) => isWanted(name))) {
+    if (one.precision === "bf16" && !hasTiles()) continue;
     const opponent = await opponentOf(one, backend, peers);
     // Flushing is the peer's affair, and tfjs's rows are about tfjs: without them these are cases that have been measured.
     if (opponent === null && (one.against.kind !== "pytorch" || one.against.state.flush)) continue;
     command.note(`${one.case}, ${threadsText(threads)}`);
-    const candidates = [ourStep(backend, one.ours), ...(opponent === null ? [] : [opponent])];
+    const ours = selectBackend("cpu", { precision: one.precision });
+    const candidates = [ourStep(ours, one.ours), ...(opponent === null ? [] : [opponent])];
     const effort = one.effort ?? { rounds, steps };
     const costs = await interleave(candidates, {
       rounds: Math.min(rounds, effort.rounds),
@@ -141,6 +151,11 @@ async function opponentOf({ against }: StepCase, backend: Backend, peers: Peers)
 /** CPU time cannot be compared between numbers of threads, and only the wall clock sees what a second one brings. */
 function timeOf(threads: number): (cost: Cost) => number {
   return ({ cpuSeconds, wallSeconds }) => (threads === 1 ? cpuSeconds : wallSeconds) * 1e3;
+}
+
+function hasTiles(): boolean {
+  const status = cpuStatus();
+  return status.available && status.bf16.tiles === "amx";
 }
 
 function isWanted(name: string): boolean {
