@@ -1,4 +1,4 @@
-import { Stream, Tape, tensor, Tensor, tidy, zeros, type Backend, type Gradients } from "@milliner/core";
+import { Stream, Tape, tensor, type Tensor, tidy, zeros, type Backend, type Gradients } from "@milliner/core";
 import {
   add,
   batchNorm,

@@ -9,6 +9,8 @@ import type { Backend } from "./backend/backend.ts";
  */
 export interface PendingProduct {
   readonly kind: "linear" | "conv2d";
+  /** Of a convolution, as the kernels take it. */
+  readonly geometry?: Int32Array;
   /** Gradient of the pre-activations, [n, out] or [n, height, width, out]. */
   readonly dy: Tensor;
   /** What the layer read, [n, in] or [n, height, width, in]. */

@@ -61,13 +61,13 @@ describe.each(availableBackends())("on $name", (backend) => {
   );
 
   test("dropout and gate in one pass have the bits, and the gradients, of one after the other", () => {
+    const open = new Stream(0, "gate").uniform(7, -1, 1);
     const [x, w, bias, gate] = [
       uniform("x", [3, 5, 4, 2]),
       uniform("w", [7, 3, 2, 2]),
       uniform("bias", [7]),
-      uniform("gate", [7]),
+      { shape: [7], values: open.map((value, i) => (i === 2 ? 0 : value)) },
     ];
-    gate.values[2] = 0;
     const draw = {
       keep: 0.7,
       stream: new Stream(4, "draw"),

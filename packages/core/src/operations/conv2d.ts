@@ -117,6 +117,7 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
     if (sink.needs(w)) {
       sink.addPending(w, {
         kind: "conv2d",
+        geometry,
         dy: dv,
         x,
         materialise: (out) => kernels.conv2dWeightGradient(dv.data, x.data, out.data, geometry),

@@ -33,11 +33,20 @@ export interface ParameterStep {
     k: number,
     m: number,
   ) => void;
+  /** The same for a convolution's weight, where the rule has a kernel for it. */
+  readonly byConvolution?: (
+    stepped: Stepped,
+    dy: Float32Array,
+    x: Float32Array,
+    locks: Uint32Array | null,
+    geometry: Int32Array,
+  ) => void;
 }
 
 /**
  * Steps that are not known to be safe are made on copies first, so that one which leaves float32 is refused before anything
- * is written. Pending gradients of linear layers are then never written: the step happens in the product's tiles.
+ * is written. Pending gradients are then never written, where the rule has a kernel that steps in the product's
+ * tiles.
  *
  * @throws NumericError (`NON_FINITE_GRADIENT`, `NON_FINITE_STEP`) when a gradient, or an element of a stepped parameter or of
  *   its state, is NaN or infinite
@@ -56,6 +65,8 @@ export function takeSteps(
     if (product?.kind === "linear") {
       const [m, k] = leaf.shape as [number, number];
       step.byFactors(stepped, product.dy.data, product.x.data, words, product.dy.shape[0]!, k, m);
+    } else if (product?.geometry !== undefined && step.byConvolution !== undefined) {
+      step.byConvolution(stepped, product.dy.data, product.x.data, words, product.geometry);
     } else {
       const [rows, columns] = matrixOf(leaf);
       step.byGradient(stepped, gradients.get(leaf)!.data, words, rows, columns);

@@ -6,6 +6,7 @@ import { ConfigError, NumericError } from "../errors.ts";
 import { tidy } from "../memory.ts";
 import { LockBits, Locks } from "../network/locks.ts";
 import { crossEntropy, sum } from "../operations/loss.ts";
+import { conv2d } from "../operations/conv2d.ts";
 import { linear } from "../operations/linear.ts";
 import { multiply, scale } from "../operations/elementwise.ts";
 import { Stream } from "../philox.ts";
@@ -74,6 +75,36 @@ test("a pending gradient and a materialised one give the same step, bit for bit"
       },
     ),
     { numRuns: 30 },
+  );
+});
+
+test("the weight of a convolution steps inside its product, with the bits of a step from the gradient", () => {
+  fc.assert(
+    fc.property(
+      fc.nat(1e6),
+      fc.integer({ min: 1, max: 30 }),
+      fc.integer({ min: 1, max: 20 }),
+      (seed, m, c) => {
+        tidy(() => {
+          const [fused, apart] = [leaf([m, 3, 2, c], seed), leaf([m, 3, 2, c], seed)];
+          const locks = new Locks();
+          locks.set("w", randomLocks(fused, seed));
+          for (const w of [fused, apart]) {
+            const tape = new Tape();
+            const x = tensor(new Stream(seed, "x").uniform(2 * 30 * c, -1, 1), [2, 6, 5, c], { backend });
+            const y = conv2d(x, w, { relu: true, padding: [1, 0] }, tape);
+            const gradients = tape.backward(sum(multiply(y, y, tape), tape));
+            if (w === apart) gradients.get(w);
+            else expect(gradients.pending(w)?.kind).toBe("conv2d");
+            new Sgd({ lr: 0.1 }).step([["w", w]], gradients, locks);
+            gradients.dispose();
+          }
+
+          expect(fused.toArray()).toEqual(apart.toArray());
+        });
+      },
+    ),
+    { numRuns: 40 },
   );
 });
 

@@ -28,8 +28,8 @@ export interface SgdOptions {
  *     v = momentum v + g
  *     w = w - lr v            nesterov: w - lr (g + momentum v)
  *
- * Each product with its sum is one fused multiply-add; plain SGD is one per element. Pending gradients of linear layers are
- * applied inside the product's tiles. Of locked elements neither the weight nor its velocity is written.
+ * Each product with its sum is one fused multiply-add; plain SGD is one per element. Pending gradients of linear layers, and
+ * with plain SGD of convolutions, are applied inside the product's tiles. Of locked elements neither the weight nor its velocity is written.
  */
 export class Sgd implements Optimizer {
   lr: number;
@@ -134,5 +134,6 @@ function plainStep(name: string, leaf: Tensor, lr: number): ParameterStep {
     byGradient: ([w], g, words, rows, columns) => kernels.sgd(w, g, lr, words, rows, columns),
     byFactors: ([w], dy, x, words, n, k, m) =>
       kernels.linearWeightUpdate(dy, x, w, lr, null, null, words, n, k, m),
+    byConvolution: ([w], dy, x, words, geometry) => kernels.conv2dWeightUpdate(dy, x, w, lr, words, geometry),
   };
 }

@@ -3,7 +3,7 @@ import { gated } from "./activation.ts";
 import { checkKeep, checkSize, refuse } from "./argument.ts";
 import { dropped } from "./dropout.ts";
 import { checkAscending } from "./gather.ts";
-import { isLockedBit, lockWords } from "./sgd.ts";
+import { isLockedBit, lockWords } from "./optimizer-step.ts";
 
 interface Geometry {
   readonly n: number;
