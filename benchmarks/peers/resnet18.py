@@ -14,6 +14,7 @@ Requests and answers are one JSON object a line, requests on stdin:
 """
 
 import json
+import os
 import sys
 import time
 
@@ -91,7 +92,7 @@ def timed(step, count):
 
 
 def main():
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     step = None
     for line in sys.stdin:
         request = json.loads(line)

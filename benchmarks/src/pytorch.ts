@@ -35,9 +35,8 @@ export class Pytorch {
    * @returns the peer, or a sentence that says why there is none
    */
   static async start(threads: number): Promise<Pytorch | string> {
-    const python = process.env["MILLINER_PYTHON"] ?? "/usr/bin/python3";
     const script = fileURLToPath(new URL("../peers/hat_step.py", import.meta.url));
-    const peer = new LineProcess(python, [script], environment(threads));
+    const peer = new LineProcess(pytorchPython(), [script], pytorchEnvironment(threads));
     let description: Description;
     try {
       description = (await peer.ask({ describe: true })) as Description;
@@ -87,7 +86,13 @@ export class Pytorch {
   }
 }
 
-function environment(threads: number): Readonly<Record<string, string>> {
+/** The Python that has PyTorch. */
+export function pytorchPython(): string {
+  return process.env["MILLINER_PYTHON"] ?? "/usr/bin/python3";
+}
+
+/** What holds PyTorch to a number of threads. */
+export function pytorchEnvironment(threads: number): Readonly<Record<string, string>> {
   return {
     // torch.set_num_threads does not reach OpenBLAS, which takes every core unless told so here; and OpenMP's threads
     // that wait actively would take time from whoever is measured next.

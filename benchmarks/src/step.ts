@@ -14,6 +14,7 @@ import { memoryCase, memoryRows } from "./memory.ts";
 import { ourStep } from "./our-step.ts";
 import { overheadCase, overheadRow } from "./overhead.ts";
 import { Pytorch } from "./pytorch.ts";
+import { resnetCase, resnetRow } from "./resnet-row.ts";
 import { resultsText, writeResults } from "./results.ts";
 import { rowOf, type Row } from "./row.ts";
 import { stepCases, type StepCase } from "./step-cases.ts";
@@ -122,6 +123,16 @@ async function measure(backend: Backend, threads: number, peers: Peers): Promise
             : (one.flops / (peers.peak.gflops * threads)) * 1e-6,
         target: one.target,
       }),
+    );
+  }
+  if (isWanted(resnetCase) && peers.pytorch !== null) {
+    command.note(`${resnetCase}, ${threadsText(threads)}`);
+    const peak = async (): Promise<number> => {
+      await peers.peak?.sample();
+      return peers.peak?.gflops ?? 0;
+    };
+    rows.push(
+      await resnetRow(backend, { threads, rounds: Math.min(rounds, 5), time: timeOf(threads), peak }),
     );
   }
   if (isWanted(overheadCase)) {
