@@ -18,8 +18,9 @@ export function sameShape(a: Shape, b: Shape): boolean {
 }
 
 function checkShape(shape: Shape): void {
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-    throw new ShapeError("BAD_SHAPE", `a shape holds whole numbers from 0 up, not [${shape.join(", ")}]`);
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new ShapeError("BAD_SHAPE", `a shape holds whole numbers from 0 up, not [${shape.join(", ")}]`);
   }
 }
 
@@ -46,7 +47,8 @@ export class Tensor {
   constructor(shape: Shape, options: TensorOptions) {
     checkShape(shape);
     const count = elements(shape);
-    this.shape = Object.freeze([...shape]);
+    // The shape of another tensor is shared.
+    this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
     this.backend = options.backend;
     this.requiresGrad = options.requiresGrad ?? false;
     this.#buffer = acquire(options.backend, count * 4);
