@@ -66,21 +66,20 @@ double most(const std::vector<double>& values) { return *std::max_element(values
 } // namespace
 
 void Bench::measure_in_turn(const std::string& kernel, const std::vector<Part>& parts) {
-  const bool one_thread = pool_.threads() == 1;
-  Result whole{kernel, "all in turn", 0, 0, {}, {}};
+  Result whole{kernel, "all in turn", 0, 0, {}, {}, 0};
   std::vector<Result> each;
   for (const Part& part : parts) {
-    each.push_back({kernel, part.shape, part.flops, part.bytes, {}, {}});
+    each.push_back({kernel, part.shape, part.flops, part.bytes, {}, {}, 0});
     whole.flops += part.flops, whole.bytes += part.bytes;
   }
   constexpr int kWarm = 2;
   for (int round = -kWarm; round < rounds_; round++) {
-    const double peak = sample_peak(table) * pool_.threads();
+    const double peak = sample_peak(table, pool_);
     double seconds = 0;
     for (std::size_t i = 0; i < parts.size(); i++) {
-      const double start = now(one_thread);
+      const double start = now(pool_);
       parts[i].run();
-      const double taken = now(one_thread) - start;
+      const double taken = now(pool_) - start;
       seconds += taken;
       if (round >= 0)
         each[i].seconds.push_back(taken), each[i].peaks.push_back(peak);
@@ -88,9 +87,11 @@ void Bench::measure_in_turn(const std::string& kernel, const std::vector<Part>& 
     if (round >= 0)
       whole.seconds.push_back(seconds), whole.peaks.push_back(peak);
   }
-  for (Result& result : each)
+  each.push_back(std::move(whole));
+  for (Result& result : each) {
+    result.read_rate = read_rate(result.bytes);
     results.push_back(std::move(result));
-  results.push_back(std::move(whole));
+  }
 }
 
 void Bench::time(const std::string& kernel, const std::string& shape, double flops, double bytes,
