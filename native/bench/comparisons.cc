@@ -5,9 +5,11 @@
 #include "bench/roofline.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 
 namespace bench {
 
@@ -268,6 +270,9 @@ private:
   }
 
   double time(const Candidate& candidate, int repeats) const {
+    // The threads of whoever ran before spin for a while (peers.cc), on cores that this candidate needs.
+    if (pool_.threads() > 1)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
     const double start = now(pool_);
     for (int i = 0; i < repeats; i++)
       candidate.run();

@@ -132,6 +132,8 @@ Peers open_peers(int threads) {
   set_variable("OMP_NUM_THREADS", std::to_string(threads));
   // Threads of OpenMP that wait actively would take time from whoever is measured next.
   set_variable("OMP_WAIT_POLICY", "PASSIVE");
+  // The same for OpenBLAS's own, which otherwise spin for 2^26 cycles, ten products long: here for 0.3 ms.
+  set_variable("OPENBLAS_THREAD_TIMEOUT", "20");
   Peers peers;
   if (auto openblas = OpenBlas::open(threads))
     peers.installed.push_back(std::move(openblas));
