@@ -79,12 +79,23 @@ export class Stream {
     return out.subarray(0, count);
   }
 
-  /** `count` float32 numbers, uniform from low up to high: 24 random bits each. Rounding may reach `high` itself. */
-  uniform(count: number, low: number, high: number, step = 0): Float32Array {
-    // A loop: `from` would first collect millions of words in a list.
-    const words = this.words(count, step);
-    const out = new Float32Array(count);
-    for (let i = 0; i < count; i++) out[i] = low + (high - low) * (words[i]! >>> 8) * 2 ** -24;
+  /**
+   * `count` float32 numbers, uniform from low up to high: 24 random bits each. Rounding may reach `high` itself.
+   * @param out - where they go, at least `count` elements; default a new array
+   */
+  uniform(
+    count: number,
+    low: number,
+    high: number,
+    step = 0,
+    out: Float32Array = new Float32Array(count),
+  ): Float32Array {
+    // Block by block: millions of weights need no second array of words.
+    const block = new Uint32Array(4);
+    for (let i = 0; i < count; i++) {
+      if ((i & 3) === 0) philoxBlock(block, 0, i >>> 2, 0, step, this.#id, this.#seedLow, this.#seedHigh);
+      out[i] = low + (high - low) * (block[i & 3]! >>> 8) * 2 ** -24;
+    }
     return out;
   }
 

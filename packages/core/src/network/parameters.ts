@@ -30,21 +30,25 @@ export function parameterSpecs(network: Network): readonly ParameterSpec[] {
  */
 export type Initialiser = "uniform-fan-in" | "xavier-uniform";
 
-/** Initial values of one parameter, from the stream (`seed`, `init/NAME`), an element counted by its index. */
+/**
+ * Initial values of one parameter, from the stream (`seed`, `init/NAME`), an element counted by its index.
+ * @param out - where they go; default a new array
+ */
 export function initialValues(
   spec: ParameterSpec,
   seed: number,
   scheme: Initialiser,
   step = 0,
+  out: Float32Array = new Float32Array(elements(spec.shape)),
 ): Float32Array {
   const [weight] = parameterShapes(spec.node.layer);
   const [outputs, ...rest] = weight![1];
   const fanIn = elements(rest);
   const receptive = elements(rest.slice(0, -1));
-  if (scheme === "xavier-uniform" && spec.role === "bias") return new Float32Array(elements(spec.shape));
+  if (scheme === "xavier-uniform" && spec.role === "bias") return out.fill(0);
   const bound =
     scheme === "xavier-uniform" ? Math.sqrt(6 / (fanIn + outputs! * receptive)) : 1 / Math.sqrt(fanIn);
-  return new Stream(seed, `init/${spec.name}`).uniform(elements(spec.shape), -bound, bound, step);
+  return new Stream(seed, `init/${spec.name}`).uniform(out.length, -bound, bound, step, out);
 }
 
 /**
@@ -59,7 +63,7 @@ export function initialise(
   return new Map(
     parameterSpecs(network).map((spec) => {
       const t = keep(new Tensor(spec.shape, { backend, requiresGrad: true }));
-      t.data.set(initialValues(spec, seed, scheme));
+      initialValues(spec, seed, scheme, 0, t.data);
       return [spec.name, t];
     }),
   );
