@@ -32,7 +32,7 @@ const steps = [
     name: "sanitize",
     commands: ctest(
       "native-sanitize",
-      "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+      "-DCMAKE_BUILD_TYPE=Release",
       "-DMILLINER_SANITIZE=address,undefined",
     ),
   },
