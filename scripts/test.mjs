@@ -30,11 +30,7 @@ const steps = [
   { name: "cpp", commands: ctest("native-tests", "-DCMAKE_BUILD_TYPE=Release") },
   {
     name: "sanitize",
-    commands: ctest(
-      "native-sanitize",
-      "-DCMAKE_BUILD_TYPE=Release",
-      "-DMILLINER_SANITIZE=address,undefined",
-    ),
+    commands: ctest("native-sanitize", "-DCMAKE_BUILD_TYPE=Release", "-DMILLINER_SANITIZE=address,undefined"),
   },
   { name: "neon", commands: [script("neon.mjs")] },
   vitest("slow"),
