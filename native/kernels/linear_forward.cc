@@ -131,15 +131,15 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
         const Index length = smaller(block, k - k0);
         const bool last = k0 + length == k;
         for (Index lane = 0; lane < rows; lane += kColumns) {
-          const float* x = args.x + (row0 + lane) * k + k0;
-          const Index lanes = smaller(kColumns, rows - lane), p = lane / kColumns;
-          pack_transposed(x, k, lanes, length, panels + lane * length);
-          listed[p] = drop_zero_rows(panels + lane * length, length, lists + p * kForwardChain);
-          if (static_cast<double>(listed[p]) > kListedShare * static_cast<double>(length)) {
-            if (listed[p] < length)
-              pack_transposed(x, k, lanes, length, panels + lane * length);
+          const Index p = lane / kColumns;
+          float* panel = panels + lane * length;
+          std::int32_t* list = lists + p * kForwardChain;
+          pack_transposed(args.x + (row0 + lane) * k + k0, k, smaller(kColumns, rows - lane), length, panel);
+          listed[p] = list_nonzero_rows(panel, length, list);
+          if (static_cast<double>(listed[p]) <= kListedShare * static_cast<double>(length))
+            keep_rows(panel, list, listed[p]);
+          else
             listed[p] = length;
-          }
         }
         for (Index unit = 0; unit < units; unit += kRows) {
           const Index count = smaller(kRows, units - unit);

@@ -92,7 +92,7 @@ double weight_nanoseconds(Index n, Index k, Index m, int streams) {
   return tile_nanoseconds(n, k, m, 8.0 * streams * static_cast<double>(m) * static_cast<double>(k));
 }
 
-template <class Args> Work weight_work(const Args& args, int streams) {
+template <class Args> Work update_work(const Args& args, int streams) {
   return {args.k == 0 ? 0 : ceil_div(args.m, kBlockSide), weight_nanoseconds(args.n, args.k, args.m, streams),
           Plan(args.n, args.k).workspace(args.m)};
 }
@@ -125,7 +125,7 @@ void update_run(const Rule& rule, const Streams<Rule::kStreams>& streams, const 
 
 } // namespace
 
-Work linear_weight_gradient_work(const LinearWeightGradient& args) noexcept { return weight_work(args, 1); }
+Work linear_weight_gradient_work(const LinearWeightGradient& args) noexcept { return update_work(args, 1); }
 
 void linear_weight_gradient_run(const LinearWeightGradient& args, Range items, float* workspace) noexcept {
   const Index begin = items.begin * kBlockSide, end = smaller(items.end * kBlockSide, args.m);
@@ -141,27 +141,6 @@ void linear_weight_gradient_run(const LinearWeightGradient& args, Range items, f
       });
 }
 
-Work linear_weight_update_work(const LinearWeightUpdate& args) noexcept { return weight_work(args, 1); }
-
-void linear_weight_update_run(const LinearWeightUpdate& args, Range items, float* workspace) noexcept {
-  update_run(SgdRule(args.lr), {{args.w}}, args, items, workspace);
-}
-
-Work linear_weight_momentum_work(const LinearWeightMomentum& args) noexcept {
-  return weight_work(args, args.velocity ? 2 : 1);
-}
-
-void linear_weight_momentum_run(const LinearWeightMomentum& args, Range items, float* workspace) noexcept {
-  if (args.velocity)
-    update_run(MomentumRule(args.factors), {{args.w, args.velocity}}, args, items, workspace);
-  else
-    update_run(DecayRule(args.factors), {{args.w}}, args, items, workspace);
-}
-
-Work linear_weight_adam_work(const LinearWeightAdam& args) noexcept { return weight_work(args, 3); }
-
-void linear_weight_adam_run(const LinearWeightAdam& args, Range items, float* workspace) noexcept {
-  update_run(AdamRule(args.factors), {{args.w, args.mean, args.square}}, args, items, workspace);
-}
-
 } // namespace milliner::MILLINER_SET
+
+#include "kernels/weight_update_entries.h"

@@ -21,7 +21,6 @@ import type { RunResult } from "./result.ts";
 import { run, type RunOptions } from "./run.ts";
 import type { Scenario, Task } from "./task.ts";
 import { syntheticScenario } from "./testing/synthetic-scenario.ts";
-import { verifyRun } from "./verify-run.ts";
 
 const backend = selectBackend();
 const scenario = syntheticScenario({ imagesPerClass: 12 });
@@ -454,54 +453,6 @@ test("a loss that overflows is refused with task, epoch and batch, and what to t
     }),
   );
   learner.dispose();
-});
-
-describe("verifyRun", () => {
-  test("finds the logits of a method that cannot forget unchanged, and those of one that can changed", async () => {
-    for (const [make, exact] of [
-      [frozen, true],
-      [sgd, false],
-    ] as const) {
-      const folder = join(parent, make().name);
-      await runOnce({ make, folder });
-      const found = await verifyRun(folder, scenario, make, backend);
-
-      expect(found.checkpoint).toBe(join(folder, "checkpoints", "task-002.json"));
-      expect(found.tasks.map(({ task }) => task)).toEqual([0, 1, 2]);
-      expect(found.bitExactOldLogits).toBe(exact);
-      expect(found.lockedUnchanged).toBe(exact ? true : null);
-      expect(found.tasks[2]!.found).toBe(found.tasks[2]!.expected);
-    }
-  });
-
-  test("is called at the end of a run, which then says so; what it finds counts", async () => {
-    for (const bitExactOldLogits of [true, false]) {
-      const folder = join(parent, String(bitExactOldLogits));
-      const result = await runOnce({
-        make: frozen,
-        folder,
-        verifier: async (given) => ({
-          ...(await verifyRun(given, scenario, frozen, backend)),
-          bitExactOldLogits,
-        }),
-      });
-
-      expect(result).toMatchObject({ bitExactOldLogits, bitExactCheckedIn: "fresh-process" });
-    }
-  });
-
-  test("says that there is nothing to verify, and that the scenario is another", async () => {
-    await expect(verifyRun(join(parent, "none"), scenario, sgd, backend)).rejects.toMatchObject({
-      code: "MISSING",
-    });
-    const folder = join(parent, "run");
-    await runOnce({ folder });
-
-    await expect(verifyRun(folder, { ...scenario, name: "other" }, sgd, backend)).rejects.toMatchObject({
-      code: "OTHER_RUN",
-      message: expect.stringMatching(/"split-synthetic", not "other"/),
-    });
-  });
 });
 
 test("the event loop gets its turn while a task is learned: a timer can abort it", async () => {

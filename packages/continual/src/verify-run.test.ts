@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { flatten, linear, memoryUse, network, relu, selectBackend } from "@milliner/core";
-import { SgdFrozenLearner } from "@milliner/continual/baselines";
+import { SgdFrozenLearner, SgdLearner } from "@milliner/continual/baselines";
 import type { RunEvent } from "./events.ts";
 import type { Learner } from "./learner.ts";
-import { run } from "./run.ts";
+import type { RunResult } from "./result.ts";
+import { run, type RunOptions } from "./run.ts";
 import { syntheticScenario } from "./testing/synthetic-scenario.ts";
 import { verifyRun } from "./verify-run.ts";
 
@@ -14,7 +15,9 @@ const backend = selectBackend();
 const scenario = syntheticScenario({ imagesPerClass: 12 });
 const schedule = { epochs: 2, batchSize: 8, lr: 0.1, lrFactor: 3, lrPatience: 1, lrMin: 1e-4 };
 const body = network([4, 4, 1], flatten(), linear(8), relu());
-const make = (): Learner => new SgdFrozenLearner({ body, backend, seed: 3, schedule });
+const options = { body, backend, seed: 3, schedule };
+const make = (): Learner => new SgdFrozenLearner(options);
+const sgd = (): Learner => new SgdLearner(options);
 
 let folder = "";
 beforeEach(async () => {
@@ -22,13 +25,60 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function runOnce(events: (event: RunEvent) => void = () => undefined, signal?: AbortSignal) {
-  const learner = make();
-  const rest = signal === undefined ? {} : { signal };
-  await run(scenario, learner, { seed: 3, backend, folder, events, checkpointSeconds: 0, ...rest }).finally(
-    () => learner.dispose(),
-  );
+async function runOnce({
+  by = make,
+  ...rest
+}: Partial<RunOptions> & { by?: typeof make } = {}): Promise<RunResult> {
+  const learner = by();
+  try {
+    return await run(scenario, learner, { seed: 3, backend, folder, checkpointSeconds: 0, ...rest });
+  } finally {
+    learner.dispose();
+  }
 }
+
+test("finds the logits of a method that cannot forget unchanged, and those of one that can changed", async () => {
+  for (const [by, exact] of [
+    [make, true],
+    [sgd, false],
+  ] as const) {
+    const own = join(folder, by().name);
+    await runOnce({ by, folder: own });
+    const found = await verifyRun(own, scenario, by, backend);
+
+    expect(found.checkpoint).toBe(join(own, "checkpoints", "task-002.json"));
+    expect(found.tasks.map(({ task }) => task)).toEqual([0, 1, 2]);
+    expect(found.bitExactOldLogits).toBe(exact);
+    expect(found.lockedUnchanged).toBe(exact ? true : null);
+    expect(found.tasks[2]!.found).toBe(found.tasks[2]!.expected);
+  }
+});
+
+test("is called at the end of a run, which then says so; what it finds counts", async () => {
+  for (const bitExactOldLogits of [true, false]) {
+    const result = await runOnce({
+      folder: join(folder, String(bitExactOldLogits)),
+      verifier: async (given) => ({
+        ...(await verifyRun(given, scenario, make, backend)),
+        bitExactOldLogits,
+      }),
+    });
+
+    expect(result).toMatchObject({ bitExactOldLogits, bitExactCheckedIn: "fresh-process" });
+  }
+});
+
+test("says that there is nothing to verify, and that the scenario is another", async () => {
+  await expect(verifyRun(join(folder, "none"), scenario, sgd, backend)).rejects.toMatchObject({
+    code: "MISSING",
+  });
+  await runOnce({ by: sgd });
+
+  await expect(verifyRun(folder, { ...scenario, name: "other" }, sgd, backend)).rejects.toMatchObject({
+    code: "OTHER_RUN",
+    message: expect.stringMatching(/"split-synthetic", not "other"/),
+  });
+});
 
 test("a run that was stopped within a task is verified up to the task before", async () => {
   const abort = new AbortController();
@@ -36,7 +86,7 @@ test("a run that was stopped within a task is verified up to the task before", a
   const stop = ({ type }: RunEvent): void => {
     if (type === "epoch-ended" && ++epochs === 5) abort.abort(new Error("Ctrl-C"));
   };
-  await expect(runOnce(stop, abort.signal)).rejects.toThrow("Ctrl-C");
+  await expect(runOnce({ events: stop, signal: abort.signal })).rejects.toThrow("Ctrl-C");
 
   const found = await verifyRun(folder, scenario, make, backend);
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   availableBackends,
   Bits,
@@ -37,7 +37,7 @@ import { usedUnits } from "./cumulative.ts";
 import { disposeEmbeddings, initialEmbeddings } from "./embeddings.ts";
 import { Hat } from "./hat.ts";
 import { protect, protections, type Protection } from "./protection.ts";
-import { gatedLogits, Sleep } from "./sleep.ts";
+import { gatedLogits, Sleep, type Part } from "./sleep.ts";
 import { trainingStep } from "./training-step.ts";
 
 const [sMax, rows, batches] = [400, 6, 8];
@@ -258,6 +258,7 @@ test("logits without the units behind a closed gate are those of the masked netw
 });
 
 test("HAT learns the same with and without sleep, and holds no memory of it", async () => {
+  const awake = vi.spyOn(Sleep.prototype, "awake");
   const scenario = syntheticScenario();
   const body = network(
     [4, 4, 1],
@@ -274,11 +275,15 @@ test("HAT learns the same with and without sleep, and holds no memory of it", as
   const results = [];
   for (const sleep of [true, false]) {
     const learner = new Hat({ body, backend, seed: 3, schedule, c: 0.5, sleep });
+    awake.mockClear();
     const result = await run(scenario, learner, { seed: 3, backend });
+    const parts = awake.mock.results.map(({ value }) => value as Part);
+    expect(parts.some(({ numbers }) => numbers !== undefined)).toBe(sleep);
     results.push([result.lockedHash, result.matrix, result.bitExactOldLogits]);
     learner.dispose();
   }
 
   expect(results[0]).toEqual(results[1]);
   expect(memoryUse().buffers).toBe(buffers);
+  awake.mockRestore();
 });
