@@ -49,6 +49,13 @@ Buffer::Buffer(Index floats, unsigned seed) {
 }
 Buffer::~Buffer() { std::free(data_); }
 
+void put_zeros(const Buffer& buffer, Index floats) {
+  std::minstd_rand random(7);
+  for (Index i = 0; i < floats; i++)
+    if (random() / 256 % 4 != 0)
+      buffer.data()[i] = 0;
+}
+
 std::vector<Entry>& entries() {
   static std::vector<Entry> list;
   return list;

@@ -4,6 +4,7 @@
 #include "kernels/packed_product.h"
 #include "kernels/row_chains.h"
 #include "kernels/set.h"
+#include "kernels/sparse_product.h"
 
 // Lanes are rows of the batch: activations are packed into panels [k][kColumns], the weights are read as they
 // lie, 6 rows of w against one panel. The finished tile is feature-major; a group of them is transposed into
@@ -83,10 +84,13 @@ Work linear_forward_work(const LinearForward& args) noexcept {
   const Index batch = round_up(smaller(args.n, kForwardBatch), kColumns);
   const double flops =
       2.0 * static_cast<double>(args.n) * static_cast<double>(args.m) * static_cast<double>(args.k);
-  const std::size_t packed = is_packed(args.n, args.k) ? packed_workspace(args.n) : 0;
+  const std::size_t dense =
+      is_packed(args.n, args.k)
+          ? packed_workspace(args.n)
+          : static_cast<std::size_t>(panel_floats + list_floats + smaller(args.m, kForwardOutputs) * batch);
+  const std::size_t sparse = sparse_workspace(args.n, args.k);
   return {args.n == 0 ? 0 : ceil_div(args.m, kRowStep), flops / kFlopsPerNanosecond,
-          packed + static_cast<std::size_t>(panel_floats + list_floats +
-                                            smaller(args.m, kForwardOutputs) * batch)};
+          dense > sparse ? dense : sparse};
 }
 
 void linear_forward_run(const LinearForward& args, Range items, float* workspace) noexcept {
@@ -98,6 +102,24 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
     for (Index row = 0; row < n; row++)
       for (Index unit = begin; unit < end; unit += kForwardGroup)
         epilogue.finish(row, unit, smaller(kForwardGroup, end - unit));
+    return;
+  }
+  if (is_sparse(args.x, n, k, m)) {
+    sparse_product(
+        args.x, n, k, begin, end, workspace,
+        [&](Index t0, Index length, Index unit0, Index units, Index width, float* panel) {
+          for (Index unit = 0; unit < width; unit += kColumns)
+            pack_transposed(args.w + (unit0 + unit) * k + t0, k, smaller(kColumns, larger(units - unit, 0)),
+                            length, panel + unit, width, smaller(kColumns, width - unit));
+        },
+        [&](Index t0, Index length, Index unit0, Index units) {
+          return Region{args.w + unit0 * k + t0, k, units, length};
+        },
+        [&](Index row, Index unit0, Index units, const float* chains) {
+          float* y = args.y + row * m + unit0;
+          for_vectors(0, units, [&](Index i, Index lanes) { store_first(y + i, load(chains + i), lanes); });
+          epilogue.finish(row, unit0, units);
+        });
     return;
   }
   if (is_packed(n, k)) {

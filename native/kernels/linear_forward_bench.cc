@@ -26,6 +26,11 @@ BENCH(linear_forward) {
       bench.measure("linear_forward", shape + " half of x 0", flops, bytes, bench.table.linear_forward, args);
       args.x = x.data();
     }
+    const bench::Buffer active(n * k);
+    bench::put_zeros(active, n * k);
+    args.x = active.data();
+    bench.measure("linear_forward", shape + " 3/4 of x 0", flops, bytes, bench.table.linear_forward, args);
+    args.x = x.data();
     args.relu = args.drop = true, args.keep = 0.5, args.random = {1, 2, 3, 4};
     args.gate = gate.data(), args.h = h.data();
     bench.measure("linear_forward", shape + " relu drop gate", flops, bytes, bench.table.linear_forward,

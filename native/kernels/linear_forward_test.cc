@@ -130,6 +130,27 @@ CASE("inputs that are zero in many rows or in all of them change no bit, with ei
     }
 }
 
+CASE("linear_forward is that chain where most inputs are zero, each row in its own places") {
+  const struct {
+    Index n, k, m;
+  } shapes[] = {{32, 1, 50}, {33, 64, 96}, {64, 65, 97}, {130, 200, 205}, {257, 31, 49}, {64, 512, 300}};
+  for (const auto& [n, k, m] : shapes)
+    for (const double zeros : {0.55, 0.75, 1.0}) {
+      Numbers numbers(7);
+      Problem p(n, k, m, numbers);
+      test::put_zeros(p.x, numbers, zeros);
+      p.args.bias = p.bias.data();
+
+      RUN(linear_forward, p.args, 1 + n % 3);
+
+      std::vector<float> expected;
+      for (Index i = 0; i < n * m; i++)
+        expected.push_back(chain(p.args, i / m, i % m));
+      CHECK(test::same_bits(p.y.data(), expected.data(), n * m));
+      CHECK(p.y.intact());
+    }
+}
+
 CASE("linear_forward gives the same bits on every set, for any split and across blocks") {
   const struct {
     Index n, k, m;
@@ -138,6 +159,8 @@ CASE("linear_forward gives the same bits on every set, for any split and across 
   for (const auto& [n, k, m] : shapes) {
     Problem p(n, k, m, 5);
     p.with_everything();
+    Numbers numbers(11);
+    test::put_zeros(p.x, numbers, n == 130 ? 0.75 : 0.0);
     RUN_SCALAR(linear_forward, p.args);
     const std::vector<float> y(p.y.data(), p.y.data() + n * m), h(p.h.data(), p.h.data() + n * m);
 

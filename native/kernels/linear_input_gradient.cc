@@ -2,6 +2,7 @@
 
 #include "kernels/packed_product.h"
 #include "kernels/set.h"
+#include "kernels/sparse_product.h"
 
 // Lanes are inputs: w is read in place, a column panel of kColumns inputs by a block of outputs, against 6
 // rows of dy. The last, narrower panel, and weights whose row stride would put all rows of a panel into a few
@@ -30,14 +31,38 @@ __attribute__((noinline)) void first_tile(Index length, const float* dy, Index m
 Work linear_input_gradient_work(const LinearInputGradient& args) noexcept {
   const double flops =
       2.0 * static_cast<double>(args.n) * static_cast<double>(args.m) * static_cast<double>(args.k);
+  const std::size_t dense = is_packed(args.n, args.k)
+                                ? packed_workspace(args.n)
+                                : static_cast<std::size_t>(kInputGradientChain * kColumns);
+  const std::size_t sparse = sparse_workspace(args.n, args.m);
   return {args.n == 0 ? 0 : ceil_div(args.k, kColumns), flops / kFlopsPerNanosecond,
-          (is_packed(args.n, args.k) ? packed_workspace(args.n) : 0) +
-              static_cast<std::size_t>(kInputGradientChain * kColumns)};
+          dense > sparse ? dense : sparse};
 }
 
 void linear_input_gradient_run(const LinearInputGradient& args, Range items, float* workspace) noexcept {
   const Index begin = items.begin * kColumns, end = smaller(items.end * kColumns, args.k);
   const Index n = args.n, k = args.k, m = args.m;
+  if (is_sparse(args.dy, n, m, k)) {
+    sparse_product(
+        args.dy, n, m, begin, end, workspace,
+        [&](Index m0, Index length, Index k0, Index columns, Index width, float* panel) {
+          for (Index t = 0; t < length; t++)
+            for (Index i = 0; i < width; i += kLanes) {
+              const Index count = smaller(larger(columns - i, 0), kLanes);
+              store(panel + t * width + i,
+                    load_first(args.w + (m0 + t) * k + k0 + (count > 0 ? i : 0), count));
+            }
+        },
+        [&](Index m0, Index length, Index k0, Index columns) {
+          return Region{args.w + m0 * k + k0, k, length, columns};
+        },
+        [&](Index row, Index k0, Index columns, const float* chains) {
+          float* dx = args.dx + row * k + k0;
+          for_vectors(0, columns,
+                      [&](Index i, Index lanes) { store_first(dx + i, load(chains + i) + F{}, lanes); });
+        });
+    return;
+  }
   if (is_packed(n, k)) {
     packed_product(
         args.dy, m, n, m, args.dx, k, begin, end, workspace,

@@ -9,10 +9,12 @@ BENCH(linear_input_gradient) {
                 {1024, 1024, 1024}, {2048, 2048, 2048}, {16, 2000, 2000}};
   for (const auto& [n, k, m] : shapes) {
     const bench::Buffer dy(n * m), w(m * k), dx(n * k);
-    const LinearInputGradient args = {dy.data(), w.data(), dx.data(), n, k, m};
-    bench.measure("linear_input_gradient",
-                  std::to_string(n) + "x" + std::to_string(k) + "x" + std::to_string(m),
-                  2.0 * static_cast<double>(n * k * m), 4.0 * static_cast<double>(m * k),
-                  bench.table.linear_input_gradient, args);
+    const bench::Buffer part(n * m);
+    bench::put_zeros(part, n * m);
+    const std::string shape = std::to_string(n) + "x" + std::to_string(k) + "x" + std::to_string(m);
+    const double flops = 2.0 * static_cast<double>(n * k * m), bytes = 4.0 * static_cast<double>(m * k);
+    for (const auto& [what, from] : {std::pair("", &dy), std::pair(" 3/4 of dy 0", &part)})
+      bench.measure("linear_input_gradient", shape + what, flops, bytes, bench.table.linear_input_gradient,
+                    LinearInputGradient{from->data(), w.data(), dx.data(), n, k, m});
   }
 }

@@ -60,6 +60,25 @@ CASE("linear_input_gradient is that chain where both factors are packed, for blo
     }
 }
 
+CASE("linear_input_gradient is that chain where most of dy is zero, each row in its own places") {
+  const struct {
+    Index n, k, m;
+  } shapes[] = {{32, 50, 1}, {33, 96, 64}, {64, 97, 65}, {130, 205, 200}, {257, 49, 31}, {64, 300, 512}};
+  for (const auto& [n, k, m] : shapes)
+    for (const double zeros : {0.55, 0.75, 1.0}) {
+      Problem p(n, k, m, static_cast<unsigned>(n));
+      test::put_zeros(p.dy, p.numbers, zeros);
+
+      RUN(linear_input_gradient, p.args, 1 + n % 3);
+
+      std::vector<float> expected;
+      for (Index i = 0; i < n * k; i++)
+        expected.push_back(chain(p.args, i / k, i % k));
+      CHECK(test::same_bits(p.dx.data(), expected.data(), n * k));
+      CHECK(p.dx.intact());
+    }
+}
+
 CASE("linear_input_gradient stays within its error bound") {
   Numbers shapes(2);
   for (int round = 0; round < 30; round++) {

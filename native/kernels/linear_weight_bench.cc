@@ -47,6 +47,12 @@ BENCH(linear_weight) {
     bench.measure("linear_weight_update", shape, flops, bytes, bench.table.linear_weight_update, args);
     if (m == 10)
       continue;
+    const bench::Buffer active(n * m);
+    bench::put_zeros(active, n * m);
+    args.dy = active.data();
+    bench.measure("linear_weight_update", shape + " 3/4 of dy 0", flops, bytes,
+                  bench.table.linear_weight_update, args);
+    args.dy = dy.data();
     if (k == 784) {
       // Inputs that are 0 in the whole batch, as the border of digits is: flops count all.
       bench::Buffer digits(n * k);

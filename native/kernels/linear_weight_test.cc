@@ -118,6 +118,8 @@ CASE("linear_weight_update follows its contract with and without conditioning an
       p.args.post = p.post.data();
     if ((round & 6) == 6)
       p.args.pre = p.pre.data();
+    if (round % 5 > 2) // as behind ReLU and dropout
+      test::put_zeros(p.dy, p.numbers, round % 5 == 3 ? 0.7 : 0.99);
     const std::vector<float> expected = updated(p.args);
 
     RUN(linear_weight_update, p.args, 1 + round % 3);
@@ -128,10 +130,15 @@ CASE("linear_weight_update follows its contract with and without conditioning an
 }
 
 CASE("linear_weight_update gives the same bits on every set and for any split") {
-  for (const Index n : {64, 700}) {
+  const struct {
+    Index n;
+    double zeros;
+  } cases[] = {{64, 0}, {64, 0.75}, {700, 0}, {700, 0.75}};
+  for (const auto& [n, zeros] : cases) {
     const Index k = 555, m = 80;
     Problem p(n, k, m, 4);
     p.args.locks = p.locks.data();
+    test::put_zeros(p.dy, p.numbers, zeros);
     const std::vector<float> before(p.args.w, p.args.w + m * k);
     RUN_SCALAR(linear_weight_update, p.args);
     const std::vector<float> expected(p.args.w, p.args.w + m * k);
@@ -156,6 +163,8 @@ CASE("linear_weight_update follows its contract under the locks of tasks, in cla
       p.args.post = p.post.data();
     if (round % 12 == 1)
       p.args.pre = p.pre.data();
+    if (round % 5 > 2)
+      test::put_zeros(p.dy, p.numbers, round % 5 == 3 ? 0.7 : 0.99);
     const std::vector<float> expected = updated(p.args);
 
     RUN(linear_weight_update, p.args, 1 + round % 3);
@@ -174,6 +183,8 @@ CASE("a step in the tile has the bits of a step from the stored gradient, for ev
     Floats first(m * k, p.numbers, 2), second(m * k, p.numbers, 3);
     for (Index i = 0; i < m * k; i++)
       second[i] = std::abs(second[i]);
+    if (round % 5 > 2)
+      test::put_zeros(p.dy, p.numbers, round % 5 == 3 ? 0.7 : 0.99);
     if (round % 3 == 2)
       p.lock_by_tasks(1 + round % 4, 1 + round % 7);
     const std::uint32_t* locks = round % 3 ? p.locks.data() : nullptr;
@@ -257,6 +268,8 @@ CASE("columns whose inputs are 0 in the whole batch are not touched, and the oth
           (*gates)[i] = std::min(std::abs((*gates)[i]), 1.0f);
       p.args.post = p.post.data(), p.args.pre = p.pre.data();
     }
+    if (round % 2)
+      test::put_zeros(p.dy, p.numbers, 0.75);
     std::vector<bool> zero;
     for (Index j = 0; j < k; j++) {
       zero.push_back(shapes.chance(round % 5 * 0.25));

@@ -44,8 +44,9 @@ inline void transpose(const float* from, Index ldf, Index rows, Index columns, f
       to[c * ldt + r] = from[r * ldf + c];
 }
 
-// panel[t * kColumns + lane] = from[lane * ldf + t], t < length; lanes from `lanes` on are +0.
-inline void pack_transposed(const float* from, Index ldf, Index lanes, Index length, float* panel) {
+// panel[t * ld + lane] = from[lane * ldf + t], t < length, lane < all; lanes from `lanes` on are +0.
+inline void pack_transposed(const float* from, Index ldf, Index lanes, Index length, float* panel,
+                            Index ld = kColumns, Index all = kColumns) {
   if (lanes == kColumns) {
     constexpr Index kLine = 16; // steps whose cache lines are read whole, one vector of lanes after the other
     Index t = 0;
@@ -57,22 +58,22 @@ inline void pack_transposed(const float* from, Index ldf, Index lanes, Index len
           F a = load_quads(at, 4 * ldf), b = load_quads(at + ldf, 4 * ldf);
           F c = load_quads(at + 2 * ldf, 4 * ldf), d = load_quads(at + 3 * ldf, 4 * ldf);
           transpose_quads(a, b, c, d);
-          float* to = panel + (t + q) * kColumns + lane;
+          float* to = panel + (t + q) * ld + lane;
           store(to, a);
-          store(to + kColumns, b);
-          store(to + 2 * kColumns, c);
-          store(to + 3 * kColumns, d);
+          store(to + ld, b);
+          store(to + 2 * ld, c);
+          store(to + 3 * ld, d);
         }
     for (; t < length; t++)
       for (Index lane = 0; lane < kColumns; lane++)
-        panel[t * kColumns + lane] = from[lane * ldf + t];
+        panel[t * ld + lane] = from[lane * ldf + t];
     return;
   }
-  transpose(from, ldf, lanes, length, panel, kColumns);
-  if (lanes < kColumns)
+  transpose(from, ldf, lanes, length, panel, ld);
+  if (lanes < all)
     for (Index t = 0; t < length; t++)
-      for (Index lane = lanes; lane < kColumns; lane++)
-        panel[t * kColumns + lane] = 0;
+      for (Index lane = lanes; lane < all; lane++)
+        panel[t * ld + lane] = 0;
 }
 
 // panel[t * kColumns + lane] = from[t * ldf + lane], t < length; lanes from `lanes` on are +0.

@@ -74,6 +74,26 @@ constexpr Index kPackedFrom = 192;
 constexpr Index kPackedFromCrowded = 64;
 static_assert(kPackedRows % kRows == 0 && kPackedColumns % kPackedGroup == 0 && kPackedGroup % kColumns == 0);
 
+// Products computed by the terms that are not zero (sparse_product.h). On AVX2 a tile is 1 x 96: 12
+// accumulators; a panel, kSparseChain x kSparseColumns, is 24 KiB, of 32 KiB of L1d. Up to kSparseColumns
+// columns are finished at a time. Listing and packing pay from kSparseFrom rows on where at most kSparseShare
+// of the factors are not zero. Measured on Zen 4 at 64x2000x2000: half of them 0.7 of the dense time, a
+// quarter 0.35.
+#if defined(MILLINER_SET_AVX512)
+constexpr int kSparseVectors = 6;
+#elif defined(MILLINER_SET_AVX2)
+constexpr int kSparseVectors = 12;
+#elif defined(MILLINER_SET_NEON)
+constexpr int kSparseVectors = 16;
+#else
+constexpr int kSparseVectors = 4;
+#endif
+constexpr Index kSparseChain = 64;
+constexpr Index kSparseRows = 128;
+constexpr Index kSparseFrom = 32;
+constexpr double kSparseShare = 0.5;
+static_assert(kSparseVectors * kLanes <= kForwardGroup);
+
 // Weight gradient: panels of activations grouped so that a group stays in L2 (128 KiB) and every row of w is
 // touched in runs of up to 2 KiB.
 constexpr Index kWeightGroupBytes = 128 * 1024;

@@ -81,6 +81,13 @@ private:
 
 using Floats = Guarded<float>;
 
+// Puts a zero of either sign in the place of elements, with this probability.
+inline void put_zeros(Floats& values, Numbers& numbers, double probability) {
+  for (Index i = 0; i < values.size(); i++)
+    if (numbers.chance(probability))
+      values[i] = numbers.chance(0.5) ? 0.0f : -0.0f;
+}
+
 // Equal bits; any NaN equals any NaN (which payload survives differs between processors).
 bool same_bits(const float* a, const float* b, Index n);
 

@@ -1,64 +1,12 @@
-#include "kernels/linear_weight.h"
-
 #include "kernels/lock_classes.h"
-#include "kernels/micro_kernel.h"
-#include "kernels/panels.h"
 #include "kernels/set.h"
-#include "kernels/update_rule.h"
+#include "kernels/sparse_update.h"
+#include "kernels/weight_tiles.h"
 
-// Lanes are inputs: x is packed into panels [rows][kColumns], dy is transposed once, and the whole batch is
-// one run of the chain, so the tile's epilogue can update w. Panels are grouped so that a group stays in L2
-// while all rows of w pass by.
+// The chain of a gradient ends in its tile, and the optimizer steps the weights there.
 
 namespace milliner::MILLINER_SET {
 namespace {
-
-// One tile of the gradient in registers; `x` is a packed panel, rows of `dyt` are ld apart.
-template <int M, Fetch kFetch>
-MILLINER_INLINE void gradient_tile(F (&g)[M][kVectors], Index n, const float* dyt, Index ld, const float* x,
-                                   Ahead ahead) {
-  clear(g);
-  run_chains<M, kVectors, kFetch>(n, dyt, ld, x, kColumns, g, ahead);
-  add_zero(g);
-}
-
-template <int M, Fetch kFetch>
-__attribute__((noinline)) void write_tile(Index n, const float* dyt, Index ld, const float* x, float* dw,
-                                          Index k, Ahead ahead) {
-  F g[M][kVectors];
-  gradient_tile<M, kFetch>(g, n, dyt, ld, x, ahead);
-  store_tile(g, dw, k);
-}
-
-template <int M>
-__attribute__((noinline)) void write_lanes_of_tile(Index n, const float* dyt, Index ld, const float* x,
-                                                   float* dw, Index k, Index columns) {
-  F g[M][kVectors];
-  gradient_tile<M, Fetch::nothing>(g, n, dyt, ld, x, {});
-  store_columns(g, dw, k, columns);
-}
-
-// Soft conditioning: post of the rows of the matrix, pre of its columns, or null.
-struct Condition {
-  const float* post;
-  const float* pre;
-};
-
-MILLINER_INLINE F conditioned(F g, Condition condition, Index row, F pre) {
-  if (!condition.post)
-    return g;
-  const F post = splat(condition.post[row]);
-  const F least = condition.pre ? (post < pre ? post : pre) : post;
-  return g * (splat(1.0f) - least);
-}
-
-// What every tile of an update needs; rows of the streams are k apart.
-template <class Rule> struct Update {
-  Rule rule;
-  Streams<Rule::kStreams> streams;
-  Condition condition;
-  Index n, k, ld; // ld: stride of the transposed dy
-};
 
 // Rows of a tile that follow each other, and columns that do.
 template <class Rule, int M, Fetch kFetch>
@@ -68,12 +16,8 @@ __attribute__((noinline)) void update_tile(const Update<Rule>& update, const flo
   F g[M][kVectors];
   gradient_tile<M, kFetch>(g, update.n, dyt, update.ld, x,
                            {update.streams.at[0] + (row + kRows) * k + k0, k, 0});
-  const Condition condition = update.condition;
   MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
-    const F pre = condition.pre ? load(condition.pre + k0 + j * kLanes) : F{};
-    MILLINER_UNROLL for (int i = 0; i < M; i++)
-        step_vector(update.rule, conditioned(g[i][j], condition, row + i, pre), update.streams,
-                    (row + i) * k + k0 + j * kLanes);
+    MILLINER_UNROLL for (int i = 0; i < M; i++) step_neighbours(update, g[i][j], row + i, k0 + j * kLanes);
   }
 }
 
@@ -85,21 +29,12 @@ __attribute__((noinline)) void update_lanes_of_tile(const Update<Rule>& update, 
                                                     const std::uint32_t* writable, Index columns) {
   F g[M][kVectors];
   gradient_tile<M, Fetch::nothing>(g, update.n, dyt, update.ld, x, {});
-  const Condition condition = update.condition;
   MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
     const Index lanes = smaller(kLanes, columns - j * kLanes);
     if (lanes <= 0)
       break;
-    const F pre = condition.pre ? load_first(condition.pre + k0 + j * kLanes, lanes) : F{};
-    MILLINER_UNROLL for (int i = 0; i < M; i++) {
-      const std::uint32_t bits = writable[i] >> (j * kLanes) & ((1u << kLanes) - 1u);
-      const Index offset = rows[i] * update.k + k0 + j * kLanes;
-      const F gradient = conditioned(g[i][j], condition, rows[i], pre);
-      if (bits == (1u << kLanes) - 1u)
-        step_vector(update.rule, gradient, update.streams, offset);
-      else if (bits != 0)
-        step_lanes(update.rule, gradient, update.streams, offset, bits);
-    }
+    MILLINER_UNROLL for (int i = 0; i < M; i++) step_free_lanes(
+        update, g[i][j], rows[i], k0 + j * kLanes, writable[i] >> (j * kLanes) & first_bits(kLanes), lanes);
   }
 }
 
@@ -107,17 +42,12 @@ __attribute__((noinline)) void update_lanes_of_tile(const Update<Rule>& update, 
 template <class Rule>
 MILLINER_INLINE void step_listed_rows(const Update<Rule>& update, const float* g, const std::int32_t* rows,
                                       int count_rows, const std::int32_t* columns, Index count) {
-  const Condition condition = update.condition;
-  F pre[kVectors] = {};
-  if (condition.pre)
-    MILLINER_UNROLL for (int j = 0; j < kVectors; j++) pre[j] = gather(condition.pre, columns + j * kLanes);
 #pragma GCC unroll 1
   for (int i = 0; i < count_rows; i++, g += kColumns)
     MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
       const Index lanes = smaller(kLanes, count - j * kLanes);
       if (lanes > 0)
-        step_listed(update.rule, conditioned(load(g + j * kLanes), condition, rows[i], pre[j]),
-                    update.streams, rows[i] * update.k, columns + j * kLanes, lanes);
+        step_listed_vector(update, load(g + j * kLanes), rows[i], columns + j * kLanes, lanes);
     }
 }
 
@@ -141,7 +71,6 @@ __attribute__((noinline)) void update_listed_tile(const Update<Rule>& update, co
                             kColumns, g);
   }
   add_zero(g);
-  const Condition condition = update.condition;
   if (!follow_each_other(columns, kColumns, count)) {
     // Scattering takes a tenth of the chains' time, and through memory its code is small.
     alignas(64) float tile[M * kColumns];
@@ -150,88 +79,13 @@ __attribute__((noinline)) void update_listed_tile(const Update<Rule>& update, co
     return;
   }
   MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
-    const Index column = columns[0] + j * kLanes;
-    const F pre = condition.pre ? load(condition.pre + column) : F{};
     MILLINER_UNROLL for (int i = 0; i < M; i++)
-        step_vector(update.rule, conditioned(g[i][j], condition, rows[i], pre), update.streams,
-                    rows[i] * update.k + column);
+        step_neighbours(update, g[i][j], rows[i], columns[0] + j * kLanes);
   }
-}
-
-// How the two kernels share a thread's part: rows [begin, end) of the weights.
-struct Plan {
-  Index ld;     // stride of the transposed dy
-  Index panels; // panels in a group
-
-  explicit Plan(Index n)
-      : ld(spread_stride(n)),
-        panels(smaller(larger(kWeightGroupBytes / (larger(n, 1) * kColumns * 4), 1), kWeightGroupPanels)) {}
-
-  std::size_t workspace(Index n, Index k, Index m) const {
-    const Index group = smaller(panels, ceil_div(k, kColumns));
-    return static_cast<std::size_t>(group * n * kColumns + m * ld);
-  }
-};
-
-// Walks the tiles of rows [begin, end): visit(rows, first row, k0, columns, transposed dy, panel of x).
-template <class Visit>
-MILLINER_INLINE void for_tiles(const float* dy, const float* x, Index n, Index k, Index m, Index begin,
-                               Index end, float* workspace, const Visit& visit) {
-  const Plan plan(n);
-  const Index group = plan.panels * kColumns;
-  float* panels = workspace;
-  float* dyt = workspace + smaller(plan.panels, ceil_div(k, kColumns)) * n * kColumns;
-  transpose(dy + begin, m, n, end - begin, dyt, plan.ld);
-  for (Index group0 = 0; group0 < k; group0 += group) {
-    const Index group_end = smaller(group0 + group, k);
-    for (Index k0 = group0; k0 < group_end; k0 += kColumns)
-      pack_rows(x + k0, k, smaller(kColumns, group_end - k0), n, panels + (k0 - group0) * n);
-    for (Index row = begin; row < end; row += kRows)
-      for (Index k0 = group0; k0 < group_end; k0 += kColumns)
-        visit(smaller(kRows, end - row), row, k0, smaller(kColumns, group_end - k0),
-              dyt + (row - begin) * plan.ld, plan.ld, panels + (k0 - group0) * n);
-  }
-}
-
-double weight_nanoseconds(Index n, Index k, Index m) {
-  const double elements = static_cast<double>(m) * static_cast<double>(k);
-  const double compute = 2.0 * static_cast<double>(n) * elements / kFlopsPerNanosecond;
-  const double traffic = 8.0 * elements / kBytesPerNanosecond;
-  return compute > traffic ? compute : traffic;
 }
 
 // Below this share of the columns a list pays: its tiles begin anywhere in a cache line.
 constexpr double kListedColumns = 0.9;
-
-constexpr std::uint32_t first_bits(Index count) { return count >= 32 ? 0xFFFFFFFFu : (1u << count) - 1u; }
-
-} // namespace
-
-Work linear_weight_gradient_work(const LinearWeightGradient& args) noexcept {
-  return {args.k == 0 ? 0 : ceil_div(args.m, kRowStep), weight_nanoseconds(args.n, args.k, args.m),
-          Plan(args.n).workspace(args.n, args.k, args.m)};
-}
-
-void linear_weight_gradient_run(const LinearWeightGradient& args, Range items, float* workspace) noexcept {
-  const Index begin = items.begin * kRowStep, end = smaller(items.end * kRowStep, args.m);
-  const Index n = args.n, k = args.k;
-  for_tiles(
-      args.dy, args.x, n, k, args.m, begin, end, workspace,
-      [&](Index rows, Index row, Index k0, Index columns, const float* dyt, Index ld, const float* panel) {
-        float* dw = args.dw + row * k + k0;
-        if (columns == kColumns && row + 2 * kRows <= end)
-          write_tile<kRows, Fetch::to_write>(n, dyt, ld, panel, dw, k, {dw + kRows * k, k, 0});
-        else
-          with_rows(rows, [&]<int M>() {
-            if (columns == kColumns)
-              write_tile<M, Fetch::nothing>(n, dyt, ld, panel, dw, k, {});
-            else
-              write_lanes_of_tile<M>(n, dyt, ld, panel, dw, k, columns);
-          });
-      });
-}
-
-namespace {
 
 // panel[t][lane] = x[t][columns[lane]], t < n; `count` of the columns are not repetitions of the last one.
 void pack_listed(const float* x, Index ldx, const std::int32_t* columns, Index count, Index n, float* panel) {
@@ -339,7 +193,19 @@ void update_listed(const Update<Rule>& update, const float* dyt, const float* x,
   }
 }
 
-// What lies in the workspace, besides panels and the transposed dy: lists of 32-bit numbers.
+// Few enough rows of the batch for a panel of them in a cache, and most of dy zero.
+bool is_updated_by_terms(const float* dy, Index n, Index m, Index k) {
+  return n <= kSparseRows && is_sparse(dy, n, m, k);
+}
+
+// Floats in front of the lists: panels and the transposed dy, or one panel and the terms of dy.
+std::size_t factors_workspace(Index n, Index k, Index m) {
+  const std::size_t dense = Plan(n).workspace(n, k, m);
+  const auto sparse = static_cast<std::size_t>(n * kSparseColumns + RowTerms::workspace(n, m));
+  return n <= kSparseRows && sparse > dense ? sparse : dense;
+}
+
+// What lies in the workspace behind the factors: lists of 32-bit numbers.
 struct Lists {
   std::uint32_t* moving; // bits of columns
   std::int32_t* columns; // whole tiles
@@ -361,32 +227,47 @@ void update_unlocked(const Update<Rule>& update, const float* dy, const float* x
                      Index m, Index begin, Index end, float* workspace) {
   const Plan plan(update.n);
   const Index n = update.n, k = update.k;
-  float* panels = workspace;
-  float* dyt = panels + smaller(plan.panels, ceil_div(k, kColumns)) * n * kColumns;
-  const Lists lists(dyt + m * plan.ld, k);
+  const Lists lists(workspace + factors_workspace(n, k, m), k);
   moving_columns<Rule>(x, n, k, lists.moving);
   const LockClasses classes(locks, k, begin, end, lists.rows);
   const std::int32_t* order = classes.order();
-  transpose_to_places(dy + begin, m, n, end - begin, dyt, plan.ld, [&](Index i) { return classes.place(i); });
+  const auto place = [&](Index i) { return classes.place(i); };
+  const auto for_classes = [&](const auto& visit) {
+    for (Index one = 0; one < classes.count(); one++) {
+      const LockRow pattern = classes.pattern(one);
+      const Index free = pattern.is_free() ? list_tiles(lists.moving, k, lists.columns)
+                                           : list_columns(lists.moving, pattern, lists.columns);
+      visit(classes.start(one), classes.start(one + 1), lists.columns, free);
+    }
+  };
+  const Index rest = classes.start(classes.count());
 
-  for (Index one = 0; one < classes.count(); one++) {
-    const LockRow pattern = classes.pattern(one);
-    const Index free = pattern.is_free() ? list_tiles(lists.moving, k, lists.columns)
-                                         : list_columns(lists.moving, pattern, lists.columns);
-    update_listed(update, dyt, x, order, classes.start(one), classes.start(one + 1), lists.columns, free,
-                  panels);
+  if (is_updated_by_terms(dy, n, m, k)) {
+    const RowTerms terms(dy, n, m, begin, end, workspace + n * kSparseColumns, place);
+    for_classes([&](Index first, Index last, const std::int32_t* columns, Index free) {
+      update_by_terms(update, terms, x, order, first, last, columns, free, workspace);
+    });
+    update_free_lanes_by_terms(update, terms, x, locks, order, rest, classes.end(), workspace);
+    return;
   }
 
+  float* panels = workspace;
+  float* dyt = panels + smaller(plan.panels, ceil_div(k, kColumns)) * n * kColumns;
+  transpose_to_places(dy + begin, m, n, end - begin, dyt, plan.ld, place);
+  for_classes([&](Index first, Index last, const std::int32_t* columns, Index free) {
+    update_listed(update, dyt, x, order, first, last, columns, free, panels);
+  });
+
   // Rows that no class has taken.
-  const Index first = classes.start(classes.count()), last = classes.end(), words = lock_words(k);
-  if (first == last)
+  const Index last = classes.end(), words = lock_words(k);
+  if (rest == last)
     return;
   const Index group = plan.panels * kColumns;
   for (Index group0 = 0; group0 < k; group0 += group) {
     const Index group_end = smaller(group0 + group, k);
     for (Index k0 = group0; k0 < group_end; k0 += kColumns)
       pack_rows(x + k0, k, smaller(kColumns, group_end - k0), n, panels + (k0 - group0) * n);
-    for (Index row = first; row < last; row += kRows)
+    for (Index row = rest; row < last; row += kRows)
       for (Index k0 = group0; k0 < group_end; k0 += kColumns) {
         const Index rows = smaller(kRows, last - row), count = smaller(kColumns, group_end - k0);
         std::uint32_t writable[kRows], any = 0;
@@ -404,13 +285,17 @@ void update_unlocked(const Update<Rule>& update, const float* dy, const float* x
   }
 }
 
+void list_rows(Index begin, Index end, std::int32_t* rows) {
+  for (Index i = 0; i < end - begin; i++)
+    rows[i] = static_cast<std::int32_t>(begin + i);
+}
+
 // All rows over the listed columns.
 template <class Rule>
 void update_moving(const Update<Rule>& update, const float* dy, const float* x, Index m, Index begin,
                    Index end, const Lists& lists, Index listed, float* panels, float* dyt) {
   transpose(dy + begin, m, update.n, end - begin, dyt, update.ld);
-  for (Index i = 0; i < end - begin; i++)
-    lists.rows[i] = static_cast<std::int32_t>(begin + i);
+  list_rows(begin, end, lists.rows);
   update_listed(update, dyt, x, lists.rows, 0, end - begin, lists.columns, listed, panels);
 }
 
@@ -418,9 +303,17 @@ template <class Rule>
 void update_all(const Update<Rule>& update, const float* dy, const float* x, Index m, Index begin, Index end,
                 float* workspace) {
   const Plan plan(update.n);
-  const Index k = update.k;
-  float* transposed = workspace + smaller(plan.panels, ceil_div(k, kColumns)) * update.n * kColumns;
-  const Lists lists(transposed + m * plan.ld, k);
+  const Index n = update.n, k = update.k;
+  const Lists lists(workspace + factors_workspace(n, k, m), k);
+  if (is_updated_by_terms(dy, n, m, k)) {
+    moving_columns<Rule>(x, n, k, lists.moving);
+    const Index listed = list_tiles(lists.moving, k, lists.columns);
+    const RowTerms terms(dy, n, m, begin, end, workspace + n * kSparseColumns, [](Index i) { return i; });
+    list_rows(begin, end, lists.rows);
+    update_by_terms(update, terms, x, lists.rows, 0, end - begin, lists.columns, listed, workspace);
+    return;
+  }
+  float* transposed = workspace + smaller(plan.panels, ceil_div(k, kColumns)) * n * kColumns;
   if (moving_columns<Rule>(x, update.n, k, lists.moving) < k) {
     const Index listed = list_tiles(lists.moving, k, lists.columns);
     if (static_cast<double>(listed) < kListedColumns * static_cast<double>(k)) {
@@ -451,7 +344,7 @@ void update_all(const Update<Rule>& update, const float* dy, const float* x, Ind
 
 template <class Args> Work update_work(const Args& args, int streams) {
   const double elements = static_cast<double>(args.m) * static_cast<double>(args.k);
-  const std::size_t workspace = Plan(args.n).workspace(args.n, args.k, args.m) +
+  const std::size_t workspace = factors_workspace(args.n, args.k, args.m) +
                                 static_cast<std::size_t>(Lists::size(args.k, args.m, args.locks != nullptr));
   return {args.k == 0 ? 0 : ceil_div(args.m, kRowStep),
           weight_nanoseconds(args.n, args.k, args.m) + 8.0 * (streams - 1) * elements / kBytesPerNanosecond,

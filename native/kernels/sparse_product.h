@@ -1,0 +1,176 @@
+// Products whose left factor is mostly zeros: what ReLU and dropout leave of activations, and of the
+// gradients that come back through them, is a quarter or less. A term with a zero factor leaves a chain as it
+// is, so only the others are computed, and the bits are those of the whole chain.
+//
+//   c[i][j] = sum over the t with a[i * lda + t] != 0 of a[i * lda + t] * b(t, j)
+//
+// Every row of a has its own list of terms, so a tile is one row of c, wide enough to hide the latency of its
+// chains, and reads b from a panel of kSparseChain x kSparseColumns in L1.
+#pragma once
+
+#include "kernels/micro_kernel.h"
+#include "kernels/panels.h"
+
+namespace milliner::MILLINER_SET {
+namespace {
+
+// A term of a chain: the step at which it stands, and the factor that is not zero.
+struct Term {
+  std::uint32_t step;
+  float factor;
+};
+
+// Floats of the workspace that a term takes.
+constexpr Index kTermFloats = sizeof(Term) / sizeof(float);
+
+constexpr Index kSparseColumns = Index{kSparseVectors} * kLanes;
+
+// Most terms that a product has which is computed by its terms.
+constexpr Index most_terms(Index rows, Index chain) {
+  return static_cast<Index>(kSparseShare * static_cast<double>(rows) * static_cast<double>(chain));
+}
+
+// Whether so few elements of a are not zero that computing `columns` columns by terms pays.
+inline bool is_sparse(const float* a, Index rows, Index chain, Index columns) {
+  if (rows < kSparseFrom || 2 * columns < kSparseColumns)
+    return false;
+  const Index most = most_terms(rows, chain);
+  Index count = 0;
+  for (Index row = 0; row < rows && count <= most; row++) {
+    I ones{};
+    for_vectors(row * chain, (row + 1) * chain,
+                [&](Index i, Index lanes) { ones -= load_first(a + i, lanes) != F{}; });
+    for (int lane = 0; lane < kLanes; lane++)
+      count += ones[lane];
+  }
+  return count <= most;
+}
+
+// Lists the terms of a run of a row; `to` has room for one more than there are. Returns the end of the list.
+MILLINER_INLINE Term* list_terms(const float* from, Index length, Term* to) {
+  for (Index t = 0; t < length; t++) {
+    *to = {static_cast<std::uint32_t>(t), from[t]};
+    to += from[t] != 0 ? 1 : 0; // without a branch that nobody could predict
+  }
+  return to;
+}
+
+// Rows of the panel are V vectors long.
+template <int V>
+MILLINER_INLINE void run_terms(const Term* terms, Index count, const float* panel, F (&tile)[1][V]) {
+  for (const Term* end = terms + count; terms < end; terms++) {
+    const F factor = splat(terms->factor);
+    const float* b = panel + static_cast<Index>(terms->step) * (V * kLanes);
+    MILLINER_UNROLL for (int j = 0; j < V; j++) tile[0][j] = fma(factor, load(b + j * kLanes), tile[0][j]);
+  }
+}
+
+// Calls body.operator()<vectors>() with the number of vectors as a constant.
+template <int V = kSparseVectors, class Body>
+MILLINER_INLINE void with_vectors(Index vectors, const Body& body) {
+  if (vectors == V) {
+    body.template operator()<V>();
+    return;
+  }
+  if constexpr (V > 1)
+    with_vectors<V - 1>(vectors, body);
+}
+
+// Vectors of a panel of so many columns, all panels about as wide: a narrow rest would wait for its own
+// chains.
+constexpr Index sparse_vectors(Index columns) {
+  const Index vectors = ceil_div(columns, kLanes);
+  return ceil_div(vectors, larger(ceil_div(vectors, kSparseVectors), 1));
+}
+
+// A part of a matrix that will be read soon.
+struct Region {
+  const float* at; // may lie past the end: a prefetch never faults
+  Index stride, rows, columns;
+
+  // Fetches the part-th of `parts` shares of its rows.
+  MILLINER_INLINE void fetch(Index part, Index parts) const {
+    for (Index row = part * rows / parts; row < (part + 1) * rows / parts; row++)
+      for (Index column = 0; column < columns; column += 16)
+        __builtin_prefetch(at + row * stride + column, 0, 2);
+  }
+};
+
+// Continues the chains of a row of c.
+template <int V>
+__attribute__((noinline)) void sparse_tile(const Term* terms, Index count, const float* panel, float* chains,
+                                           bool first) {
+  F tile[1][V];
+  if (first)
+    clear(tile);
+  else
+    load_tile(tile, chains, 0);
+  run_terms(terms, count, panel, tile);
+  store_tile(tile, chains, 0);
+}
+
+// Floats of scratch.
+constexpr std::size_t sparse_workspace(Index rows, Index chain) {
+  const Index block = smaller(rows, kSparseRows);
+  return static_cast<std::size_t>((kSparseChain + block) * kSparseColumns +
+                                  (most_terms(rows, chain) + 1) * kTermFloats +
+                                  block * ceil_div(chain, kSparseChain));
+}
+
+// For columns [begin, end) of c, where is_sparse(a, rows, chain, ...):
+// pack(t0, length, j0, columns, width, panel): panel[t * width + j] = b(t0 + t, j0 + j), zeros from `columns`
+// on. region(t0, length, j0, columns): what it will read of b. finish(i, j0, columns, chains): these elements
+// of c have their whole chains, but for the zero that is to be added at the end.
+template <class Pack, class Ahead, class Finish>
+MILLINER_INLINE void sparse_product(const float* a, Index rows, Index chain, Index begin, Index end,
+                                    float* workspace, const Pack& pack, const Ahead& region,
+                                    const Finish& finish) {
+  const Index block = smaller(rows, kSparseRows);
+  float* panel = workspace;
+  float* chains = panel + kSparseChain * kSparseColumns;
+  auto* counts = reinterpret_cast<std::int32_t*>(chains + block * kSparseColumns);
+  auto* terms =
+      reinterpret_cast<Term*>(counts + round_up(block * ceil_div(chain, kSparseChain), kTermFloats));
+  const Index width = sparse_vectors(end - begin) * kLanes;
+  for (Index i0 = 0; i0 < rows; i0 += block) {
+    const Index count = smaller(block, rows - i0);
+    // In the order in which they will be read.
+    Term* listed = terms;
+    std::int32_t* counted = counts;
+    for (Index t0 = 0; t0 < chain; t0 += kSparseChain)
+      for (Index i = 0; i < count; i++) {
+        Term* start = listed;
+        listed = list_terms(a + (i0 + i) * chain + t0, smaller(kSparseChain, chain - t0), listed);
+        *counted++ = static_cast<std::int32_t>(listed - start);
+      }
+    for (Index j0 = begin; j0 < end; j0 += width) {
+      const Index columns = smaller(width, end - j0);
+      const Term* next = terms;
+      const std::int32_t* length_of = counts;
+      Index t0 = 0;
+      do { // once also for an empty chain: it is then +0
+        const Index length = smaller(kSparseChain, chain - t0);
+        const bool last = t0 + length == chain;
+        pack(t0, length, j0, columns, width, panel);
+        const Region ahead =
+            last ? region(0, smaller(kSparseChain, chain), j0 + width, smaller(width, end - j0 - columns))
+                 : region(t0 + length, smaller(kSparseChain, chain - t0 - length), j0, columns);
+        with_vectors(width / kLanes, [&]<int V>() {
+          for (Index i = 0; i < count; i++) {
+            ahead.fetch(i, count);
+            const Index terms_of_row = length > 0 ? *length_of++ : 0;
+            sparse_tile<V>(next, terms_of_row, panel, chains + i * kSparseColumns, t0 == 0);
+            next += terms_of_row;
+          }
+        });
+        if (last)
+          for (Index i = 0; i < count; i++)
+            finish(i0 + i, j0, columns, chains + i * kSparseColumns);
+        t0 += length;
+      } while (t0 < chain);
+    }
+  }
+}
+
+} // namespace
+} // namespace milliner::MILLINER_SET
