@@ -27,25 +27,7 @@ __attribute__((noinline)) void forward_tile(Index length, const float* w, Index 
   store_tile(tile, partial, ldp);
 }
 
-// The same over the listed inputs alone: what is left out is zero in every row of the panel.
-template <int M, Fetch kFetch>
-__attribute__((noinline)) void listed_tile(Index count, const std::int32_t* list, const float* w, Index k,
-                                           const float* panel, float* partial, Index ldp, bool first,
-                                           Ahead ahead) {
-  F tile[M][kVectors];
-  if (first)
-    clear(tile);
-  else
-    load_tile(tile, partial, ldp);
-  run_listed_chains<M, kVectors, kFetch>(count, list, w, k, panel, tile, ahead);
-  store_tile(tile, partial, ldp);
-}
-
 constexpr Index panel_floats = kForwardBatch * kForwardChain;
-constexpr Index kPanels = kForwardBatch / kColumns;
-constexpr Index list_floats = kPanels * kForwardChain; // a list of 32-bit numbers for every panel
-// A listed step costs a load more: below this share of the steps a list pays (measured: see the commit).
-constexpr double kListedShare = 0.9;
 
 // V * kLanes units of all N rows, their chains left in y.
 template <int N, int V>
@@ -87,7 +69,7 @@ Work linear_forward_work(const LinearForward& args) noexcept {
   const std::size_t dense =
       is_packed(args.n, args.k)
           ? packed_workspace(args.n)
-          : static_cast<std::size_t>(panel_floats + list_floats + smaller(args.m, kForwardOutputs) * batch);
+          : static_cast<std::size_t>(panel_floats + smaller(args.m, kForwardOutputs) * batch);
   const std::size_t sparse = sparse_workspace(args.n, args.k);
   return {args.n == 0 ? 0 : ceil_div(args.m, kRowStep), flops / kFlopsPerNanosecond,
           dense > sparse ? dense : sparse};
@@ -138,9 +120,7 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
     return;
   }
   float* panels = workspace;
-  auto* lists = reinterpret_cast<std::int32_t*>(workspace + panel_floats);
-  Index listed[kPanels]; // steps of a panel's list; as many as there are: no list
-  float* partial = workspace + panel_floats + list_floats;
+  float* partial = workspace + panel_floats;
 
   const Index block = even_blocks(k, kForwardChain);
   for (Index row0 = 0; row0 < n; row0 += kForwardBatch) {
@@ -152,17 +132,9 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
       do { // once also for k = 0: the chain is then +0
         const Index length = smaller(block, k - k0);
         const bool last = k0 + length == k;
-        for (Index lane = 0; lane < rows; lane += kColumns) {
-          const Index p = lane / kColumns;
-          float* panel = panels + lane * length;
-          std::int32_t* list = lists + p * kForwardChain;
-          pack_transposed(args.x + (row0 + lane) * k + k0, k, smaller(kColumns, rows - lane), length, panel);
-          listed[p] = list_nonzero_rows(panel, length, list);
-          if (static_cast<double>(listed[p]) <= kListedShare * static_cast<double>(length))
-            keep_rows(panel, list, listed[p]);
-          else
-            listed[p] = length;
-        }
+        for (Index lane = 0; lane < rows; lane += kColumns)
+          pack_transposed(args.x + (row0 + lane) * k + k0, k, smaller(kColumns, rows - lane), length,
+                          panels + lane * length);
         for (Index unit = 0; unit < units; unit += kRows) {
           const Index count = smaller(kRows, units - unit);
           const float* w = args.w + (unit0 + unit) * k + k0;
@@ -172,18 +144,10 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
             const float* panel = panels + lane * length;
             // Partial chains of the next tile: of the next panel, or of the next rows.
             fetch_tile(lane + kColumns < rows ? tile + kColumns : tile - lane + kRows * ldp, ldp);
-            // Panel p fetches the p-th 256 bytes of the next rows of w.
-            const Index p = lane / kColumns, offset = p * 64;
+            // Panel after panel fetches the next 256 bytes of the next rows of w.
+            const Index offset = lane / kColumns * 64;
             const Ahead ahead = {w + kRows * k + offset, k, 16};
-            if (listed[p] < length) {
-              const std::int32_t* list = lists + p * kForwardChain;
-              if (next && offset < length)
-                listed_tile<kRows, Fetch::to_read>(listed[p], list, w, k, panel, tile, ldp, k0 == 0, ahead);
-              else
-                with_rows(count, [&]<int M>() {
-                  listed_tile<M, Fetch::nothing>(listed[p], list, w, k, panel, tile, ldp, k0 == 0, {});
-                });
-            } else if (next && offset < length)
+            if (next && offset < length)
               forward_tile<kRows, Fetch::to_read>(length, w, k, panel, tile, ldp, k0 == 0, ahead);
             else
               with_rows(count, [&]<int M>() {

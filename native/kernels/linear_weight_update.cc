@@ -84,9 +84,6 @@ __attribute__((noinline)) void update_listed_tile(const Update<Rule>& update, co
   }
 }
 
-// Below this share of the columns a list pays: its tiles begin anywhere in a cache line.
-constexpr double kListedColumns = 0.9;
-
 // panel[t][lane] = x[t][columns[lane]], t < n; `count` of the columns are not repetitions of the last one.
 void pack_listed(const float* x, Index ldx, const std::int32_t* columns, Index count, Index n, float* panel) {
   if (follow_each_other(columns, kColumns, count)) {
@@ -125,9 +122,7 @@ void transpose_to_places(const float* from, Index ldf, Index rows, Index columns
 
 // Bit k of `bits` is set where a step can change column k: a column of x that is 0 in the whole batch has no
 // gradient, and under plain SGD stays. (The border of digits; units that fell asleep since the last plan.)
-// Returns how many are set.
-template <class Rule> Index moving_columns(const float* x, Index n, Index k, std::uint32_t* bits) {
-  Index count = 0;
+template <class Rule> void moving_columns(const float* x, Index n, Index k, std::uint32_t* bits) {
   for (Index word = 0; word < lock_words(k); word++) {
     const Index columns = smaller(32, k - word * 32);
     bits[word] = first_bits(columns);
@@ -143,9 +138,7 @@ template <class Rule> Index moving_columns(const float* x, Index n, Index k, std
       }
       bits[word] = moving;
     }
-    count += __builtin_popcount(bits[word]);
   }
-  return count;
 }
 
 // Lists whole tiles of neighbouring columns that cover the columns that move, ascending. A column between
@@ -290,15 +283,6 @@ void list_rows(Index begin, Index end, std::int32_t* rows) {
     rows[i] = static_cast<std::int32_t>(begin + i);
 }
 
-// All rows over the listed columns.
-template <class Rule>
-void update_moving(const Update<Rule>& update, const float* dy, const float* x, Index m, Index begin,
-                   Index end, const Lists& lists, Index listed, float* panels, float* dyt) {
-  transpose(dy + begin, m, update.n, end - begin, dyt, update.ld);
-  list_rows(begin, end, lists.rows);
-  update_listed(update, dyt, x, lists.rows, 0, end - begin, lists.columns, listed, panels);
-}
-
 template <class Rule>
 void update_all(const Update<Rule>& update, const float* dy, const float* x, Index m, Index begin, Index end,
                 float* workspace) {
@@ -312,14 +296,6 @@ void update_all(const Update<Rule>& update, const float* dy, const float* x, Ind
     list_rows(begin, end, lists.rows);
     update_by_terms(update, terms, x, lists.rows, 0, end - begin, lists.columns, listed, workspace);
     return;
-  }
-  float* transposed = workspace + smaller(plan.panels, ceil_div(k, kColumns)) * n * kColumns;
-  if (moving_columns<Rule>(x, update.n, k, lists.moving) < k) {
-    const Index listed = list_tiles(lists.moving, k, lists.columns);
-    if (static_cast<double>(listed) < kListedColumns * static_cast<double>(k)) {
-      update_moving(update, dy, x, m, begin, end, lists, listed, workspace, transposed);
-      return;
-    }
   }
   for_tiles(dy, x, update.n, update.k, m, begin, end, workspace,
             [&](Index rows, Index row, Index k0, Index columns, const float* dyt, Index, const float* panel) {

@@ -135,27 +135,6 @@ MILLINER_INLINE void run_chains_fetching_panel(Index length, const float* a, Ind
   }
 }
 
-// The same over listed steps of a's rows only, ascending; b has a row for each step that is listed.
-template <int M, int V, Fetch kFetch>
-MILLINER_INLINE void run_listed_chains(Index count, const std::int32_t* list, const float* a, Index lda,
-                                       const float* b, F (&tile)[M][V], Ahead ahead) {
-  constexpr Index kEvery = kFetchSteps / 2; // fewer steps than floats that are to be fetched
-  const float* rows[M];
-  MILLINER_UNROLL for (int i = 0; i < M; i++) rows[i] = a + i * lda;
-  for (Index t = 0, chunk = 0; t < count; chunk++) {
-    fetch_ahead<kFetch>(ahead, chunk);
-    for (const Index end = smaller(t + kEvery, count); t < end; t++, b += V * kLanes) {
-      const Index step = list[t];
-      F columns[V];
-      MILLINER_UNROLL for (int j = 0; j < V; j++) columns[j] = load(b + j * kLanes);
-      MILLINER_UNROLL for (int i = 0; i < M; i++) {
-        const F row = splat(rows[i][step]);
-        MILLINER_UNROLL for (int j = 0; j < V; j++) tile[i][j] = fma(row, columns[j], tile[i][j]);
-      }
-    }
-  }
-}
-
 // Calls body.operator()<rows>() with the number of rows as a constant, so that every remainder has its own
 // tile.
 template <int M = kRows, class Body> MILLINER_INLINE void with_rows(Index rows, const Body& body) {

@@ -88,25 +88,6 @@ inline void pack_rows(const float* from, Index ldf, Index lanes, Index length, f
 // Rows `stride` floats apart, a multiple of 1 KiB, fall into few sets of L1 and L2.
 constexpr bool is_crowded(Index stride) { return stride % 256 == 0; }
 
-// Lists the rows of a packed panel that are not all zero, ascending; returns how many there are.
-inline Index list_nonzero_rows(const float* panel, Index length, std::int32_t* list) {
-  Index count = 0;
-  for (Index t = 0; t < length; t++) {
-    I any{};
-    MILLINER_UNROLL for (int j = 0; j < kVectors; j++) any |= load(panel + t * kColumns + j * kLanes) != F{};
-    list[count] = static_cast<std::int32_t>(t);
-    count += any_lane(any) ? 1 : 0;
-  }
-  return count;
-}
-
-// Moves the listed rows of a packed panel to its front.
-inline void keep_rows(float* panel, const std::int32_t* list, Index count) {
-  for (Index t = 0; t < count; t++)
-    MILLINER_UNROLL for (int j = 0; j < kVectors; j++)
-        store(panel + t * kColumns + j * kLanes, load(panel + list[t] * kColumns + j * kLanes));
-}
-
 // A row stride, at least `length`, whose neighbouring rows fall into different sets of L1: a multiple of a
 // cache line, but not of 1 KiB (kernels.md 2.2: 80 -> 88 % of the peak).
 constexpr Index spread_stride(Index length) {

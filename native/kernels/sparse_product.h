@@ -113,8 +113,8 @@ __attribute__((noinline)) void sparse_tile(const Term* terms, Index count, const
 constexpr std::size_t sparse_workspace(Index rows, Index chain) {
   const Index block = smaller(rows, kSparseRows);
   return static_cast<std::size_t>((kSparseChain + block) * kSparseColumns +
-                                  (most_terms(rows, chain) + 1) * kTermFloats +
-                                  block * ceil_div(chain, kSparseChain));
+                                  (smaller(most_terms(rows, chain), block * chain) + 1) * kTermFloats +
+                                  round_up(block * ceil_div(chain, kSparseChain), kTermFloats));
 }
 
 // For columns [begin, end) of c, where is_sparse(a, rows, chain, ...):

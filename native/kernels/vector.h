@@ -72,16 +72,6 @@ MILLINER_INLINE std::uint32_t bits_of(I mask) {
   return all;
 }
 
-// Whether a lane of the mask is set.
-MILLINER_INLINE bool any_lane(I mask) {
-  using I64 = std::int64_t __attribute__((vector_size(kLanes * 4)));
-  const I64 halves = (I64)mask;
-  std::int64_t any = 0;
-  for (int i = 0; i < kLanes / 2; i++)
-    any |= halves[i];
-  return any != 0;
-}
-
 // The first `count` lanes of p, the others +0; memory past p[count - 1] is not touched. 0 <= count <= kLanes.
 MILLINER_INLINE F load_first(const float* p, Index count) {
   return count == kLanes ? load(p) : load_lanes(p, lanes_of((1u << count) - 1u));

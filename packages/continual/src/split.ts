@@ -22,27 +22,39 @@ export function imageSplit(set: ImageSet, indices: Uint32Array, options: ImageSp
   const { images, shape } = set;
   const [height, width, channels] = shape;
   const size = height * width * channels;
-  const table = normalisationTable(options.normalisation, channels);
+  const tables = normalisationTables(options.normalisation, channels);
   const sources = elementSources(height * width, channels, options.permutation);
-  const rows = Uint16Array.from({ length: size }, (_, k) => (k % channels) * 256);
   return {
     size: indices.length,
     shape,
     labels: Int32Array.from(indices, (index) => taskLabel(set.labels[index]!, options.labels)),
     read(positions, into) {
-      let at = 0;
       for (let i = 0; i < positions.length; i++) {
         const start = indices[positions[i]!]! * size;
-        for (let k = 0; k < size; k++) {
-          into[at++] = table[rows[k]! + images[start + sources[k]!]!]!;
-        }
+        const image = images.subarray(start, start + size);
+        const to = into.subarray(i * size, (i + 1) * size);
+        for (let channel = 0; channel < channels; channel++)
+          lookUp(image, sources, tables[channel]!, channel, channels, to);
       }
     },
   };
 }
 
+// Every pixel of every batch passes here, a twentieth of an epoch's time when this loop stands inside of `read`: as a function
+// of its own, without a variable of another one, it takes half as long.
+function lookUp(
+  image: Uint8Array,
+  sources: Int32Array,
+  table: Float32Array,
+  from: number,
+  step: number,
+  to: Float32Array,
+): void {
+  for (let k = from; k < to.length; k += step) to[k] = table[image[sources[k]!]!]!;
+}
+
 // (x / 255 - mean) / std for the 256 values of each channel, rounded to float32 once.
-function normalisationTable({ mean, std }: Normalisation, channels: number): Float32Array {
+function normalisationTables({ mean, std }: Normalisation, channels: number): readonly Float32Array[] {
   const sound = [...mean, ...std].every(Number.isFinite) && std.every((value) => value > 0);
   if (mean.length !== channels || std.length !== channels || !sound) {
     throw new ConfigError(
@@ -51,13 +63,13 @@ function normalisationTable({ mean, std }: Normalisation, channels: number): Flo
         `[${std.join(", ")}]`,
     );
   }
-  return Float32Array.from({ length: 256 * channels }, (_, i) => {
-    const channel = i >> 8;
-    return ((i & 255) / 255 - mean[channel]!) / std[channel]!;
-  });
+  return mean.map((center, channel) =>
+    Float32Array.from({ length: 256 }, (_, value) => (value / 255 - center) / std[channel]!),
+  );
 }
 
-function elementSources(pixels: number, channels: number, permutation: Uint32Array | undefined): Uint32Array {
+// Signed: of unsigned numbers the compiler makes doubles.
+function elementSources(pixels: number, channels: number, permutation: Uint32Array | undefined): Int32Array {
   if (permutation !== undefined) {
     const seen = new Set(permutation);
     if (
@@ -71,7 +83,7 @@ function elementSources(pixels: number, channels: number, permutation: Uint32Arr
       );
     }
   }
-  return Uint32Array.from({ length: pixels * channels }, (_, k) => {
+  return Int32Array.from({ length: pixels * channels }, (_, k) => {
     const pixel = Math.floor(k / channels);
     return (permutation === undefined ? pixel : permutation[pixel]!) * channels + (k % channels);
   });
