@@ -207,10 +207,10 @@ struct Lists {
   Lists(float* memory, Index k)
       : moving(reinterpret_cast<std::uint32_t*>(memory)),
         columns(reinterpret_cast<std::int32_t*>(memory) + lock_words(k)),
-        rows(columns + round_up(k, kColumns)) {}
+        rows(columns + round_up(k, kListStep)) {}
 
   static constexpr Index size(Index k, Index m, bool locks) {
-    return lock_words(k) + round_up(k, kColumns) + (locks ? LockClasses::scratch(m) : m);
+    return lock_words(k) + round_up(k, kListStep) + (locks ? LockClasses::scratch(m) : m);
   }
 };
 

@@ -66,9 +66,13 @@ inline Index free_columns(const LockRow& row, Index k) {
   return k - locked;
 }
 
+// Lists of columns are whole tiles long, of either kind.
+constexpr Index kListStep = Index{kSparseStep} * kLanes;
+static_assert(kListStep % kColumns == 0);
+
 // Repeats the last of `count` columns up to a whole tile.
 inline void repeat_last(std::int32_t* columns, Index count) {
-  for (Index i = count; count > 0 && i < round_up(count, kColumns); i++)
+  for (Index i = count; count > 0 && i < round_up(count, kListStep); i++)
     columns[i] = columns[count - 1];
 }
 

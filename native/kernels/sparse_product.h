@@ -65,22 +65,25 @@ MILLINER_INLINE void run_terms(const Term* terms, Index count, const float* pane
   }
 }
 
-// Calls body.operator()<vectors>() with the number of vectors as a constant.
+// Calls body.operator()<vectors>() with the number of vectors as a constant, a multiple of kSparseStep.
 template <int V = kSparseVectors, class Body>
 MILLINER_INLINE void with_vectors(Index vectors, const Body& body) {
-  if (vectors == V) {
-    body.template operator()<V>();
-    return;
+  if constexpr (V > kSparseStep) {
+    if (vectors < V) {
+      with_vectors<V - kSparseStep>(vectors, body);
+      return;
+    }
   }
-  if constexpr (V > 1)
-    with_vectors<V - 1>(vectors, body);
+  body.template operator()<V>();
 }
 
-// Vectors of a panel of so many columns, all panels about as wide: a narrow rest would wait for its own
+// Vectors of a tile over so many columns.
+constexpr Index vectors_over(Index columns) { return round_up(ceil_div(columns, kLanes), kSparseStep); }
+
+// The same for each of the panels of so many columns, all about as wide: a narrow rest would wait for its own
 // chains.
-constexpr Index sparse_vectors(Index columns) {
-  const Index vectors = ceil_div(columns, kLanes);
-  return ceil_div(vectors, larger(ceil_div(vectors, kSparseVectors), 1));
+constexpr Index vectors_of_panels(Index columns) {
+  return vectors_over(ceil_div(columns, larger(ceil_div(columns, kSparseColumns), 1)));
 }
 
 // A part of a matrix that will be read soon.
@@ -131,7 +134,7 @@ MILLINER_INLINE void sparse_product(const float* a, Index rows, Index chain, Ind
   auto* counts = reinterpret_cast<std::int32_t*>(chains + block * kSparseColumns);
   auto* terms =
       reinterpret_cast<Term*>(counts + round_up(block * ceil_div(chain, kSparseChain), kTermFloats));
-  const Index width = sparse_vectors(end - begin) * kLanes;
+  const Index width = vectors_of_panels(end - begin) * kLanes;
   for (Index i0 = 0; i0 < rows; i0 += block) {
     const Index count = smaller(block, rows - i0);
     // In the order in which they will be read.
@@ -144,18 +147,18 @@ MILLINER_INLINE void sparse_product(const float* a, Index rows, Index chain, Ind
         *counted++ = static_cast<std::int32_t>(listed - start);
       }
     for (Index j0 = begin; j0 < end; j0 += width) {
-      const Index columns = smaller(width, end - j0);
+      const Index columns = smaller(width, end - j0), vectors = vectors_over(columns);
       const Term* next = terms;
       const std::int32_t* length_of = counts;
       Index t0 = 0;
       do { // once also for an empty chain: it is then +0
         const Index length = smaller(kSparseChain, chain - t0);
         const bool last = t0 + length == chain;
-        pack(t0, length, j0, columns, width, panel);
+        pack(t0, length, j0, columns, vectors * kLanes, panel);
         const Region ahead =
             last ? region(0, smaller(kSparseChain, chain), j0 + width, smaller(width, end - j0 - columns))
                  : region(t0 + length, smaller(kSparseChain, chain - t0 - length), j0, columns);
-        with_vectors(width / kLanes, [&]<int V>() {
+        with_vectors(vectors, [&]<int V>() {
           for (Index i = 0; i < count; i++) {
             ahead.fetch(i, count);
             const Index terms_of_row = length > 0 ? *length_of++ : 0;

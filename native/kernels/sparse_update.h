@@ -46,7 +46,7 @@ private:
   std::int32_t* spans_;
 };
 
-// panel[t * width + l] = x[t][columns[l]]
+// panel[t * width + l] = x[t][columns[l]]; `count` of the columns are not repetitions of the last one.
 inline void pack_terms_panel(const float* x, Index ldx, Index n, const std::int32_t* columns, Index count,
                              Index width, float* panel) {
   for (Index l = 0; l < width; l += kLanes) {
@@ -98,10 +98,10 @@ void update_by_terms(const Update<Rule>& update, const RowTerms& terms, const fl
                      const std::int32_t* order, Index first, Index last, const std::int32_t* columns,
                      Index free, float* panel) {
   constexpr Index kRowsAhead = 8;
-  const Index width = sparse_vectors(free) * kLanes;
+  const Index width = vectors_of_panels(free) * kLanes;
   for (Index c = 0; c < free; c += width) {
     const Index listed = smaller(width, free - c);
-    const Index vectors = ceil_div(listed, kLanes);
+    const Index vectors = vectors_over(listed);
     pack_terms_panel(x, update.k, update.n, columns + c, listed, vectors * kLanes, panel);
     // A negative share of no gradient is -0, which would make +0 of a weight that is -0.
     const bool stays = Rule::kStaysWithoutGradient && !update.condition.post;

@@ -92,7 +92,8 @@ constexpr Index kSparseChain = 64;
 constexpr Index kSparseRows = 128;
 constexpr Index kSparseFrom = 32;
 constexpr double kSparseShare = 0.5;
-static_assert(kSparseVectors * kLanes <= kForwardGroup);
+constexpr int kSparseStep = kLanes < 16 ? 4 : 2; // vectors; narrower tiles are multiples of it
+static_assert(kSparseVectors * kLanes <= kForwardGroup && kSparseVectors % kSparseStep == 0);
 
 // Weight gradient: panels of activations grouped so that a group stays in L2 (128 KiB) and every row of w is
 // touched in runs of up to 2 KiB.
