@@ -27,7 +27,10 @@ export function overheadRow(backend: Backend, threads: number): Row {
   const clock: Clock = { milliseconds: 0, calls: 0 };
   const ours = ourStep(timed(backend, clock), step);
   for (let i = 0; i < warmSteps; i++) ours.once();
-  const callCost = emptyCall(backend);
+  const callCost = emptyCall(backend.kernels.add);
+  // What the clock takes outside of its own measure.
+  const idle: Clock = { milliseconds: 0, calls: 0 };
+  const clockCost = emptyCall(timed(backend, idle).kernels.add) - idle.milliseconds / idle.calls;
 
   const [overheads, totals]: [number[], number[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
@@ -35,7 +38,7 @@ export function overheadRow(backend: Backend, threads: number): Row {
     const start = performance.now();
     for (let i = 0; i < stepsPerRound; i++) ours.once();
     const total = performance.now() - start;
-    overheads.push((total - clock.milliseconds + clock.calls * callCost) / stepsPerRound);
+    overheads.push((total - clock.milliseconds + clock.calls * (callCost - clockCost)) / stepsPerRound);
     totals.push(total / stepsPerRound);
   }
 
@@ -84,11 +87,10 @@ function timed(backend: Backend, clock: Clock): Backend {
 }
 
 /** Milliseconds of a native call that has nothing to do. */
-function emptyCall({ kernels }: Backend): number {
+function emptyCall(add: Backend["kernels"]["add"]): number {
   const nothing = new Float32Array(0);
   const calls = 100_000;
-  for (let i = 0; i < calls; i++) kernels.add(nothing, nothing, nothing);
   const start = performance.now();
-  for (let i = 0; i < calls; i++) kernels.add(nothing, nothing, nothing);
+  for (let i = 0; i < calls; i++) add(nothing, nothing, nothing);
   return (performance.now() - start) / calls;
 }
