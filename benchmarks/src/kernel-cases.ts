@@ -25,13 +25,34 @@ const targets: readonly (readonly [RegExp, Target])[] = [
   [/^(forward|dX|dW) \d+x\d+x\d+$/, product],
 ];
 
-/** The products of one step of the MLP 784-2000-2000; nobody needs a gradient of the images. */
-const stepCases = [
+const dense = [
   "forward 64x784x2000",
   "forward 64x2000x2000",
   "dX 64x2000x2000",
   "dW with SGD 64x784x2000",
   "dW with SGD 64x2000x2000",
+] as const;
+
+/** The products of one step of the MLP 784-2000-2000; nobody needs a gradient of the images. */
+const steps: readonly {
+  readonly name: string;
+  readonly cases: readonly string[];
+  readonly target: Target;
+}[] = [
+  {
+    name: "sum of a step's five products, ours with SGD in them",
+    cases: dense,
+    target: { ratio: { atLeast: 1 } },
+  },
+  {
+    name: "sum of a step's five products behind ReLU and dropout, 3/4 of x and dY zero",
+    cases: [
+      dense[0],
+      `${dense[1]}, 3/4 of x zero`,
+      ...dense.slice(2).map((product) => `${product}, 3/4 of dY zero`),
+    ],
+    target: { ratio: { atLeast: 1 } },
+  },
 ];
 
 /** Products whose time is that of their arithmetic. */
@@ -62,25 +83,34 @@ export function kernelRows(
       target: targets.find(([pattern]) => pattern.test(one.case))?.[1] ?? null,
     });
   });
-  return [...rows, ...stepRows(cases, threads, peak), ...(showScaling ? scalingRows(cases, threads) : [])];
+  return [
+    ...rows,
+    ...steps.flatMap((step) => stepRows(step, cases, threads, peak)),
+    ...(showScaling ? scalingRows(cases, threads) : []),
+  ];
 }
 
 // For each product the peer that is best at it, as if one could choose; ours with the update that theirs leave out.
-function stepRows(cases: readonly KernelCase[], threads: number, peak: number): readonly Row[] {
-  const parts = stepCases.flatMap((name) => cases.find((one) => one.case === name) ?? []);
+function stepRows(
+  step: (typeof steps)[number],
+  cases: readonly KernelCase[],
+  threads: number,
+  peak: number,
+): readonly Row[] {
+  const parts = step.cases.flatMap((name) => cases.find((one) => one.case === name) ?? []);
   const best = parts.map((one) => peersOf(one).toSorted((a, b) => median(a.values) - median(b.values))[0]);
-  if (parts.length < stepCases.length || best.some((peer) => peer === undefined)) return [];
+  if (parts.length < step.cases.length || best.some((peer) => peer === undefined)) return [];
   const rounds = Math.min(...parts.map(({ peaks }) => peaks.length));
   const sum = (lists: readonly (readonly number[])[]): readonly number[] =>
     Array.from({ length: rounds }, (_, round) => lists.reduce((total, list) => total + list[round]!, 0));
   return [
     rowOf({
-      case: "sum of a step's five products, ours with SGD in them",
+      case: step.name,
       threads,
       ours: sum(parts.map((one) => milliseconds(one, 0))),
       peers: [{ name: "the best peer for each", values: sum(best.map((peer) => peer!.values)) }],
       least: (parts.reduce((total, { flops }) => total + flops, 0) / peak) * 1e3,
-      target: { ratio: { atLeast: 1 } },
+      target: step.target,
     }),
   ];
 }

@@ -80,6 +80,8 @@ public:
                               {16, 2000, 2000}})
       compare_products(shape);
     compare_single_row({1, 2000, 2000});
+    compare_sparse({64, 784, 2000});
+    compare_sparse({64, 2000, 2000});
     for (const double density : {1.0, 0.5, 0.25, 0.1})
       compare_masked({64, 2000, 2000}, density);
     compare_locked({64, 2000, 2000});
@@ -170,6 +172,34 @@ private:
     add_ours(list, table_.linear_forward, forward_args(layer));
     add_peers(list, forward_of(layer));
     compare("forward " + shape.name(), shape.flops(), list, layer.y.data(), shape.n * shape.m, &layer);
+  }
+
+  // The products of a layer whose inputs and gradients have come through ReLU and dropout: a quarter of them
+  // is left, and the peers multiply the zeros.
+  void compare_sparse(Shape shape) {
+    const Layer layer(shape);
+    const auto& [n, k, m] = shape;
+    const Buffer dx(n * k);
+    put_zeros(layer.x, n * k);
+    const Buffer dy(n * m);
+    put_zeros(dy, n * m);
+    const double flops = shape.flops() / 4;
+    const auto name = [&](const char* product, const char* sparse) {
+      return std::string(product) + " " + shape.name() + ", 3/4 of " + sparse + " zero";
+    };
+    std::vector<Candidate> forward, input, update;
+    add_ours(forward, table_.linear_forward, forward_args(layer));
+    add_peers(forward, forward_of(layer));
+    compare(name("forward", "x"), flops, forward, layer.y.data(), n * m);
+    add_ours(input, table_.linear_input_gradient,
+             milliner::LinearInputGradient{dy.data(), layer.w.data(), dx.data(), n, k, m});
+    add_peers(input, {false, false, n, k, m, dy.data(), layer.w.data(), dx.data()});
+    compare(name("dX", "dY"), flops, input, dx.data(), n * k);
+    milliner::LinearWeightUpdate args = update_args(layer);
+    args.dy = dy.data();
+    add_ours(update, table_.linear_weight_update, args);
+    add_peers(update, {true, false, m, k, n, dy.data(), layer.x.data(), layer.w.data()});
+    compare(name("dW with SGD", "dY"), flops, update, nullptr, 0);
   }
 
   // The plan's kernel on compact weights, against the peers' product of the whole layer.
