@@ -51,8 +51,10 @@ Range part_of(Index items, Index parts, Index p) { return {items * p / parts, it
 // Cache lines of their own: a worker spins on `orders`, and the caller on `done`.
 struct Pool::Worker {
   alignas(64) std::atomic<std::uint32_t> orders{0}; // raised by the caller for every part
-  alignas(64) std::atomic<std::uint32_t> done{0};   // follows `orders` when the part is finished
-  alignas(64) const Job* job = nullptr;             // null: leave
+  std::atomic<std::uint32_t> taken{0};              // the last order that somebody began, worker or caller
+  alignas(64) std::atomic<std::uint32_t> done{0};   // the last order that the worker finished
+  // Read by whoever has taken the order.
+  alignas(64) const Job* job = nullptr; // null: leave
   Range items{};
   float* scratch = nullptr;
   Workspace workspace;
@@ -62,6 +64,8 @@ struct Pool::Worker {
     const FlushMode flush;
     for (std::uint32_t seen = 0;;) {
       seen = await_change(orders, seen);
+      if (!take(seen))
+        continue;
       if (!job)
         return;
       job->run(job->arguments, items, scratch);
@@ -70,14 +74,26 @@ struct Pool::Worker {
     }
   }
 
+  // Whether the part of this order is the taker's to do.
+  bool take(std::uint32_t order) noexcept {
+    std::uint32_t before = order - 1;
+    return taken.compare_exchange_strong(before, order, std::memory_order_acq_rel);
+  }
+
   void order(const Job* next) noexcept {
     job = next;
     orders.fetch_add(1, std::memory_order_release);
     orders.notify_one();
   }
 
-  void await_done() noexcept {
+  // The caller takes back what the worker has not begun: it was waked on the caller's own processor, or the
+  // others are busy. Where it has begun, waits for it.
+  void finish(float* own_scratch) noexcept {
     const std::uint32_t wanted = orders.load(std::memory_order_relaxed);
+    if (take(wanted)) {
+      job->run(job->arguments, items, own_scratch);
+      return;
+    }
     for (std::uint32_t now = done.load(std::memory_order_acquire); now != wanted;)
       now = await_change(done, now);
   }
@@ -148,7 +164,7 @@ Status Pool::run(const Job& job, Workspace& own) noexcept {
   }
   job.run(job.arguments, part_of(items, parts, 0), scratch);
   for (Index p = 1; p < parts; p++)
-    workers_[static_cast<std::size_t>(p - 1)]->await_done();
+    workers_[static_cast<std::size_t>(p - 1)]->finish(scratch);
   return Status::ok;
 }
 

@@ -1,5 +1,6 @@
 // The threads of a process: N - 1 workers and whoever calls. A job is cut into parts by a static split of its
-// items, so the same shape and thread count give the same split; the bits do not depend on it anyway.
+// items, so the same shape and thread count give the same split; a part that its worker has not begun when the
+// caller is done with its own is the caller's too. The bits do not depend on either.
 #pragma once
 
 #include "kernels/work.h"

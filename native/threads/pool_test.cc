@@ -76,3 +76,22 @@ CASE("a worker that went to sleep wakes up for the next job") {
     CHECK(launch(pool, test::table().linear_forward, product.args, own) == Status::ok);
   }
 }
+
+CASE("every item runs once, whether its worker or the caller does it") {
+  // More threads than processors: the caller takes back what many of them have not begun.
+  Pool pool(9);
+  std::vector<std::atomic<int>> times(100);
+  const Pool::Job job = {[](const void* counts, Range items, float*) noexcept {
+                           auto& all = *static_cast<std::vector<std::atomic<int>>*>(const_cast<void*>(counts));
+                           for (Index i = items.begin; i < items.end; i++)
+                             all[static_cast<std::size_t>(i)]++;
+                         },
+                         &times,
+                         {100, 1e6, 16}};
+  Workspace own;
+  constexpr int kRounds = 3000;
+  for (int round = 0; round < kRounds; round++)
+    CHECK(pool.run(job, own) == Status::ok);
+  for (const std::atomic<int>& count : times)
+    CHECK(count == kRounds);
+}
