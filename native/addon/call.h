@@ -65,8 +65,8 @@ public:
   void refuse(const char* what, ...) __attribute__((format(printf, 2, 3)));
   void refuse_type(std::size_t i, const char* name, const char* expected);
 
-  // Runs a kernel over all its items, unless something was refused. Returns undefined, or null after a
-  // failure.
+  // Runs a kernel over all its items, unless something was refused.
+  // Returns undefined, or null after a failure.
   template <class Args> napi_value run(const Kernel<Args>& kernel, const Args& args) {
     if (ok_) {
       const FlushMode flush;

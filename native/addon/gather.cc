@@ -5,8 +5,8 @@
 namespace milliner {
 namespace {
 
-// Arguments `first` and `first` + 1 of a call: the lists of rows and columns of a matrix [whole rows, whole
-// columns].
+// Arguments `first` and `first` + 1 of a call: the lists of rows and columns of a matrix
+// [whole rows, whole columns].
 Selection selection(Call& call, std::size_t first, Index whole_rows, Index whole_columns) {
   Selection s{};
   call.words(first, "rows", 0, &s.row_count);

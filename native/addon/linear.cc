@@ -52,8 +52,8 @@ LinearWeightGradient read_weight_gradient(Call& call) {
           m};
 }
 
-// What the three updates have in common: from `post` on the arguments are the same, `at` is the number of
-// post.
+// What the three updates have in common: from `post` on the arguments are the same,
+// `at` is the number of post.
 template <class Args> void read_update(Call& call, Args& args, std::size_t at) {
   const Index n = call.count(at + 3, "n"), k = call.count(at + 4, "k"), m = call.count(at + 5, "m");
   args.dy = call.floats(0, "dy", call.product(n, m));

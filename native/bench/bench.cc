@@ -8,8 +8,8 @@
 // that the registers can do, sampled beside every round, and of what can be read from memory that is as large
 // as what the kernel moves. Nobody reaches both.
 //
-// --peers compares our products with those of other libraries instead (comparisons.h); `npm run
-// bench:kernels` makes a table of that.
+// --peers compares our products with those of other libraries instead (comparisons.h);
+// `npm run bench:kernels` makes a table of that.
 #include "bench/bench.h"
 
 #include "bench/comparisons.h"
@@ -32,8 +32,8 @@ using milliner::Index;
 
 Buffer::Buffer(Index floats, unsigned seed) {
   constexpr std::size_t kPage = std::size_t{2} << 20;
-  // One vector more than asked: benchmarks of one shape read nothing there, sanitizers check the kernels
-  // elsewhere.
+  // One vector more than asked: benchmarks of one shape read nothing there,
+  // sanitizers check the kernels elsewhere.
   const std::size_t bytes = (static_cast<std::size_t>(floats) * 4 + kPage) / kPage * kPage;
   data_ = static_cast<float*>(std::aligned_alloc(kPage, bytes));
   if (!data_) {

@@ -238,8 +238,8 @@ private:
     compare(name + ", x gathered and y scattered", compact.shape.flops(), scattered, nullptr, 0);
   }
 
-  // The update of a plan at density 0.5, half of whose units are protected: by earlier tasks that chose at
-  // random.
+  // The update of a plan at density 0.5, half of whose units are protected:
+  // by earlier tasks that chose at random.
   void compare_locked(Shape shape) {
     const Layer dense(shape), compact({shape.n, shape.k / 2, shape.m / 2});
     const auto& [n, k, m] = compact.shape;

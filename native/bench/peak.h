@@ -6,9 +6,10 @@
 
 namespace milliner {
 
-// run_peak: runs `steps` rounds of fma on as many independent registers as a tile has, returns the flops
-// done. run_read: loads every float once and returns a sum of them that means nothing, for otherwise nothing
-// would be loaded.
+// run_peak: runs `steps` rounds of fma on as many independent registers as a tile has,
+// returns the flops done.
+// run_read: loads every float once and returns a sum of them that means nothing, for otherwise nothing would
+// be loaded.
 #define MILLINER_ROOFS(set)                                                                                  \
   namespace set {                                                                                            \
   double run_peak(long steps) noexcept;                                                                      \

@@ -8,9 +8,11 @@
 //
 // h is the value after ReLU and dropout, so a unit that dropout removed has h = 0 and gets no gradient.
 //
-// Shapes   dy, h, dv, y [rows, units]; gate, dgate, dbias [units]. rows = batch, or batch x positions. dv may
-// be dy. Bits     dgate: one chain of fma per unit, dbias: one chain of additions, rows ascending from +0,
-// then +0 is added. Cost     one pass: reads 8 and writes 4 bytes an element. Bound by memory.
+// Shapes   dy, h, dv, y [rows, units]; gate, dgate, dbias [units]. rows = batch, or batch x positions.
+//          dv may be dy.
+// Bits     dgate: one chain of fma per unit, dbias: one chain of additions, rows ascending from +0, then +0
+//          is added.
+// Cost     one pass: reads 8 and writes 4 bytes an element. Bound by memory.
 #pragma once
 
 #include "kernels/work.h"

@@ -1,5 +1,5 @@
-// Batch normalisation of channels, with a fused ReLU, and its gradients. Source: Ioffe and Szegedy 2015,
-// algorithm 1.
+// Batch normalisation of channels, with a fused ReLU, and its gradients.
+// Source: Ioffe and Szegedy 2015, algorithm 1.
 //
 //   statistics   mean = sum over rows of x / rows, variance = sum over rows of (x - mean)^2 / rows
 //   forward      y = (x - mean) scale + beta, scale = gamma root, root = 1 / sqrt(variance + epsilon);
@@ -19,13 +19,13 @@
 //          Statistics: in a chunk m = (chain of + x) / size and q = chain of fma(x - m, x - m), both from +0.
 //          The first chunk's are mean and squares; a later one, behind `before` rows, is merged (Chan, Golub
 //          and LeVeque 1983): d = m - mean, mean = fma(d, float32(size / (before + size)), mean),
-//          squares = squares + fma(d d, float32(before size / (before + size)), q). At the end
-//          variance = squares / float32(rows).
+//          squares = squares + fma(d d, float32(before size / (before + size)), q).
+//          At the end variance = squares / float32(rows).
 //          Forward: y = fma(x - mean, scale, beta).
 //          Backward: in a chunk chains of + g and of fma(g, x - mean) from +0, then the chunks' sums
-//          ascending; dgamma = sum root + 0, dbeta = sum + 0; dx = fma(g, scale, fma(x - mean, slope,
-//          offset)) with slope = ((-scale) root) (dgamma / float32(rows)), offset = (-scale) (dbeta /
-//          float32(rows)).
+//          ascending; dgamma = sum root + 0, dbeta = sum + 0;
+//          dx = fma(g, scale, fma(x - mean, slope, offset)) with
+//          slope = ((-scale) root) (dgamma / float32(rows)), offset = (-scale) (dbeta / float32(rows)).
 // Error    |mean - exact| <= (66 + 3 chunks) 2^-24 max |x|.
 // Cost     statistics read x once, forward reads x and writes y, backward reads dy and x twice and writes dx.
 #pragma once

@@ -1,25 +1,23 @@
-// Two-dimensional convolution (cross-correlation, as everywhere in deep learning) and its gradients, without
-// im2col.
+// Two-dimensional convolution (cross-correlation, as everywhere in deep learning) and its gradients,
+// without im2col.
 //
-//   forward          v = sum over r, s, c of x[i][oy sy + r - py][ox sx + s - px][c] * w[o][r][s][c]  +
-//   bias[o];
-//                    then ReLU, dropout, h and gate as in linear_forward.h, with a pixel (i, oy, ox) for the
-//                    row
+//   forward          v = sum over r, s, c of x[i][oy sy + r - py][ox sx + s - px][c] * w[o][r][s][c]
+//                        + bias[o];
+//                    then ReLU, dropout, h and gate as in linear_forward.h,
+//                    with a pixel (i, oy, ox) for the row
 //   input gradient   dx[i][iy][ix][c] = sum over r, s, o of dy[i][oy][ox][o] * w[o][r][s][c]
 //                    where oy sy + r - py = iy, same in x
-//   weight gradient  dw[o][r][s][c] = sum over i, oy, ox of dy[i][oy][ox][o] * x[i][oy sy + r - py][ox sx + s
-//   - px][c]
-//
+//   weight gradient  dw[o][r][s][c] = sum over i, oy, ox of
+//                        dy[i][oy][ox][o] * x[i][oy sy + r - py][ox sx + s - px][c]
 //   weight update    w = fma(-lr, dw, w) where the element is not locked; w is not written where it is
 //
 // Shapes   NHWC: x and dx [n, height, width, in]; y, h and dy [n, out_height, out_width, out]; w and dw
 //          [out, kernel_height, kernel_width, in]; bias, gate [out]; contiguous, any alignment. No overlap.
 //          locks: rows of lock_words(chain) words as in sgd.h, a row an output channel, or null.
-// Bits     one chain of fma per element from +0, then +0 is added, then the bias. Order of the chain: forward
-// r, s, c;
-//          input gradient r, s, o, all ascending; weight gradient image, oy, ox. Padding is skipped: its
-//          exact zeros would leave a chain of finite numbers as it is. |error| <= (length of the chain) *
-//          2^-24 * sum |terms|.
+// Bits     one chain of fma per element from +0, then +0 is added, then the bias. Order of the chain:
+//          forward r, s, c; input gradient r, s, o, all ascending; weight gradient image, oy, ox. Padding is
+//          skipped: its exact zeros would leave a chain of finite numbers as it is.
+//          |error| <= (length of the chain) * 2^-24 * sum |terms|.
 // Cost     2 n out_height out_width out kernel_height kernel_width in flops each, less those with padding.
 #pragma once
 

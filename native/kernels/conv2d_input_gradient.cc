@@ -46,8 +46,8 @@ struct Plan {
   }
 };
 
-// The positions first, first + stride, ... of a kernel's side that meet index `at` of dx, for outputs [0,
-// outputs): `first` meets output `output`, every next one the output before.
+// The positions first, first + stride, ... of a kernel's side that meet index `at` of dx, for outputs
+// [0, outputs): `first` meets output `output`, every next one the output before.
 struct Met {
   Index first, count, output;
 

@@ -47,8 +47,8 @@ inline void copy_runs(const float* from, Index step, Index count, Index vectors,
 }
 
 // The patches under a row of the output, `ld` apart: whole chains, with zeros for the padding. `end` ends all
-// images; memory behind it is not read. Writes patch_stride(g) - 1 floats behind the beginning of a patch at
-// most.
+// images; memory behind it is not read. Writes patch_stride(g) - 1 floats behind the beginning of a patch
+// at most.
 inline void gather_patches(const Conv2dGeometry& g, const float* image, const float* end, Index oy, float* to,
                            Index ld) {
   const Index run = g.kernel_width * g.in, out_width = g.out_width(), vectors = copied_vectors(run);

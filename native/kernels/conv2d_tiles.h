@@ -55,8 +55,8 @@ MILLINER_INLINE void run_piece(const PixelTile& t, const Walk& walk, const float
     }
 }
 
-// One piece of a tile's chains. `partial` keeps them from piece to piece; the last one goes to finish(tile,
-// out), whose memory is fetched while it runs.
+// One piece of a tile's chains. `partial` keeps them from piece to piece; the last one goes to
+// finish(tile, out), whose memory is fetched while it runs.
 template <int M, class Finish>
 __attribute__((noinline)) void tile_piece(const PixelTile& t, const Walk& walk, const float* panel,
                                           Range piece, float* partial, const Finish& finish) {
@@ -74,8 +74,8 @@ __attribute__((noinline)) void tile_piece(const PixelTile& t, const Walk& walk, 
     store_tile(tile, partial, kColumns);
 }
 
-// All tiles x one panel of weights, [chain][kColumns], piece by piece. partial: count * kRows * kColumns
-// floats.
+// All tiles x one panel of weights, [chain][kColumns], piece by piece.
+// partial: count * kRows * kColumns floats.
 template <class Finish>
 inline void run_panel(const PixelTile* tiles, Index count, const Walk& walk, const float* panel, Index chain,
                       float* partial, const Finish& finish) {
@@ -117,8 +117,8 @@ constexpr Range part_of(Index count, Index parts, Index k) {
 // Where the pixels of a tile come from, and what is one item of work.
 enum class Layout { patches, images, rows };
 
-// Pairs of a kernel column and an output column that meet inside a row of the image: without padding all of
-// them.
+// Pairs of a kernel column and an output column that meet inside a row of the image:
+// without padding all of them.
 inline Index met_columns(const Conv2dGeometry& g) {
   Index met = 0;
   for (Index s = 0; s < g.kernel_width; s++) {

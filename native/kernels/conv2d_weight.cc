@@ -248,8 +248,8 @@ MILLINER_INLINE void for_weights(const Conv2dGeometry& g, const float* dy, const
           if (r != counted)
             rows_met = block.rows_met(r), counted = r;
           const Index taken = rows_met * larger(ox.end - ox.begin, 0);
-          // Leaving pixels out costs about a third of a panel's work, for all panels of a kernel column
-          // together.
+          // Leaving pixels out costs about a third of a panel's work,
+          // for all panels of a kernel column together.
           const bool leave_out = 3 * (block_pixels - taken) * ceil_div(g.in, kColumns) > block_pixels;
           if (leave_out) {
             block.gather_dy({r, ox}, units);

@@ -6,7 +6,7 @@
 // Shapes   logits, dlogits [n, classes]; labels, losses [n]. dlogits may be logits. 0 <= label < classes.
 // Bits     the sum is one chain of additions, j ascending; exp and log are ours. A NaN in a row gives NaN.
 // Cost     two exponentials per element: the sum needs the first, the gradient computes it again instead of
-// storing it.
+//          storing it.
 #pragma once
 
 #include "kernels/work.h"

@@ -7,9 +7,10 @@
 // nothing is stored, and the same element is dropped whatever else is computed. Units are counted in the full
 // layer: where only some of them are computed, `numbers` says which, ascending.
 //
-// Shapes   x, y: [rows, units]; y may be x. out: [rows, units] words. numbers: [units], or null for 0, 1, 2,
-// ... Bits     one multiplication per element: equal everywhere. Known answers of Random123 are tested. Cost
-// about 10 rounds of 2 wide multiplications for each 4 * kLanes units: 0.7 ns an element on AVX2.
+// Shapes   x, y: [rows, units]; y may be x. out: [rows, units] words.
+//          numbers: [units], or null for 0, 1, 2, ...
+// Bits     one multiplication per element: equal everywhere. Known answers of Random123 are tested.
+// Cost     about 10 rounds of 2 wide multiplications for each 4 * kLanes units: 0.7 ns an element on AVX2.
 #pragma once
 
 #include "kernels/work.h"

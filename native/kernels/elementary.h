@@ -4,10 +4,11 @@
 //
 // Largest errors, in ulp of the float32 result, checked by elementwise_test.cc over the whole range:
 //
-//   exponential   1.01    normal results; x < -87.3365 gives +0, x > 88.7228 gives +inf
-//   logistic      2.4     -87.3365 <= x; below it gives +0; exactly 0.5 at 0, exactly 1 from 24 ln 2
-//   = 16.6355 on hyperbolic_tangent  2.0 logarithm     1.0     normal x > 0; zero and subnormals give -inf, x
-//   < 0 gives NaN
+//   exponential          1.01   normal results; x < -87.3365 gives +0, x > 88.7228 gives +inf
+//   logistic             2.4    -87.3365 <= x; below it gives +0; exactly 0.5 at 0,
+//                               exactly 1 from 24 ln 2 = 16.6355 on
+//   hyperbolic_tangent   2.0
+//   logarithm            1.0    normal x > 0; zero and subnormals give -inf, x < 0 gives NaN
 //
 // Coefficients: Cephes (S. Moshier), single precision. NaN in, NaN out.
 #pragma once
@@ -63,8 +64,8 @@ MILLINER_INLINE F hyperbolic_tangent(F x) {
 }
 
 MILLINER_INLINE F logarithm(F x) {
-  // x = m * 2^e with m in [sqrt(1/2), sqrt(2)): shift the exponent's origin so that the split lies at
-  // sqrt(1/2).
+  // x = m * 2^e with m in [sqrt(1/2), sqrt(2)):
+  // shift the exponent's origin so that the split lies at sqrt(1/2).
   const U shifted = (U)x - splat(0x3F3504F3u);
   const I e = (I)shifted >> 23;
   const F m = (F)((shifted & splat(0x007FFFFFu)) + splat(0x3F3504F3u));

@@ -1,8 +1,12 @@
 // Functions of one or two arrays, element by element. The output may be an input.
 //
-//   add a + b         multiply a * b       scale a * factor       clamp a < low ? low : a > high ? high : a
-//   exp, log, tanh, sigmoid                our polynomials; errors in elementary.h
-//   relu x > 0 ? x : +0                    relu_backward  y > 0 ? dy : +0
+//   add                       a + b
+//   multiply                  a * b
+//   scale                     a * factor
+//   clamp                     a < low ? low : a > high ? high : a
+//   exp, log, tanh, sigmoid   our polynomials; errors in elementary.h
+//   relu                      x > 0 ? x : +0
+//   relu_backward             y > 0 ? dy : +0
 //
 // Bits     one rounding per element, or a fixed order of them: equal on every instruction set.
 // Cost     bound by memory, except exp (about 1 ns an element on AVX2) and its kin.

@@ -1,5 +1,5 @@
-// Flush-to-zero and denormals-are-zero for the lifetime of a value; the caller's mode comes back exactly as
-// it was.
+// Flush-to-zero and denormals-are-zero for the lifetime of a value;
+// the caller's mode comes back exactly as it was.
 //
 // Set at the entry of every exported function and once per pool thread, not per kernel (11 ns on Zen 3). The
 // arithmetic of all kernels is defined with subnormals read and written as zero (DESIGN section 3, exactness,

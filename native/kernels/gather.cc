@@ -7,8 +7,8 @@
 namespace milliner::MILLINER_SET {
 namespace {
 
-// Whether the kLanes columns of the list from `columns` on are neighbours. The list ascends, so its ends
-// tell.
+// Whether the kLanes columns of the list from `columns` on are neighbours.
+// The list ascends, so its ends tell.
 MILLINER_INLINE bool adjacent(const std::uint32_t* columns) {
   return columns[kLanes - 1] - columns[0] == kLanes - 1;
 }

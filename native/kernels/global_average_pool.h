@@ -6,7 +6,8 @@
 // Shapes   x, dx [n, positions, channels]; y, dy [n, channels]. No overlap.
 // Bits     forward: positions in chunks of 64, in a chunk a chain of additions from +0; the chunks' sums are
 //          added ascending, then +0. backward: one division.
-// Items    examples. Cost: one pass over x or dx.
+// Items    examples.
+// Cost     one pass over x or dx.
 #pragma once
 
 #include "kernels/work.h"

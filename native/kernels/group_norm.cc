@@ -6,8 +6,8 @@
 
 // Examples with several positions are taken as batch norm takes a batch: sums of every channel first, with
 // channels along the lanes; a group's few numbers are then spread over its channels. With one position, as in
-// layer normalisation, a channel's sum is its only element, and what is needed of the group stands in a
-// register.
+// layer normalisation, a channel's sum is its only element, and what is needed of the group stands
+// in a register.
 
 namespace milliner::MILLINER_SET {
 namespace {

@@ -1,6 +1,6 @@
 // Group normalisation: each example by itself, its channels in groups of neighbours; and its gradients. Layer
-// normalisation is one group and one position, where an example is a row. Source: Wu and He 2018; Ba, Kiros
-// and Hinton 2016.
+// normalisation is one group and one position, where an example is a row.
+// Source: Wu and He 2018; Ba, Kiros and Hinton 2016.
 //
 //   forward      mean and biased variance of a group's positions x channels / groups elements;
 //                y = (x - mean) scale + beta, scale = gamma root, root = 1 / sqrt(variance + epsilon)
@@ -14,12 +14,15 @@
 // Bits     depend on the shape only. A channel of an example has mean_c and squares_c over its positions, and
 //          its sums of dy and of dy (x - mean), as batch_norm.h has them over rows. Sums over a group's
 //          channels run in 16 virtual lanes: lane j takes channels j, j + 16, ... from +0; lanes are combined
-//          by halves. Forward: mean = (lanes of + mean_c) / float32(channels), variance = (lanes of lane =
-//          fma(float32(positions) d, d, lane + squares_c), d = mean_c - mean) / float32(elements). Input:
-//          lanes of fma(gamma, sum_c), divided by float32(elements), are s1 and s2; dx = fma(dy, scale, fma(x
-//          - mean, slope, offset)), slope = -((root root) (root s2)), offset = -(root s1). Parameters:
-//          examples in chunks of 64 ascending, in a chunk chains of fma(sum_c, root) and of + sum_c from +0,
-//          the chunks' added ascending.
+//          by halves.
+//          Forward: mean = (lanes of + mean_c) / float32(channels),
+//          variance = (lanes of lane = fma(float32(positions) d, d, lane + squares_c), d = mean_c - mean)
+//              / float32(elements).
+//          Input: lanes of fma(gamma, sum_c), divided by float32(elements), are s1 and s2;
+//          dx = fma(dy, scale, fma(x - mean, slope, offset)),
+//          slope = -((root root) (root s2)), offset = -(root s1).
+//          Parameters: examples in chunks of 64 ascending, in a chunk chains of fma(sum_c, root) and of
+//          + sum_c from +0, the chunks' added ascending.
 // Items    examples; for the parameters, which are sums over examples, channels.
 // Cost     forward reads x twice and writes y, input reads dy and x twice and writes dx: the second time from
 //          L2, where an example fits in it. parameters read dy and x once.

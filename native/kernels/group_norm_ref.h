@@ -1,5 +1,5 @@
-// Reference of group_norm.h: the statistics in the stated order, one number at a time, and the gradients in
-// double.
+// Reference of group_norm.h: the statistics in the stated order, one number at a time,
+// and the gradients in double.
 #pragma once
 
 #include "kernels/batch_norm_ref.h"

@@ -6,8 +6,8 @@ using test::Floats, test::Numbers;
 
 namespace {
 
-// Examples of one position (rows of layer normalisation) and of several; groups narrower and wider than a
-// vector.
+// Examples of one position (rows of layer normalisation) and of several;
+// groups narrower and wider than a vector.
 const GroupNormShape kShapes[] = {
     {3, 1, 1, 1},   {5, 1, 7, 1},    {4, 1, 16, 1},   {3, 1, 33, 1},   {2, 1, 40, 5},   {2, 1, 129, 3},
     {70, 1, 48, 2}, {130, 1, 17, 1}, {2, 1, 1100, 1}, {3, 2, 4, 4},    {2, 64, 6, 2},   {2, 65, 33, 1},

@@ -72,8 +72,8 @@ CASE("gate_backward: the closed form equals the paper's product where that is ac
 }
 
 CASE("the official rule reproduces the published float32 arithmetic's table") {
-  // hat.md 2.1: dL/da = 1, s_max = 400; values of the official code, equal to PyTorch's to about 1e-5 for s e
-  // < 10.
+  // hat.md 2.1: dL/da = 1, s_max = 400; values of the official code,
+  // equal to PyTorch's to about 1e-5 for s e < 10.
   const struct {
     float e;
     double s, q, tolerance;

@@ -3,8 +3,9 @@
 //   dx[row][k] = sum over units of dy[row][unit] * w[unit][k]
 //
 // Shapes   dy [n, m], w [m, k], dx [n, k]; row-major, contiguous, any alignment. No overlap.
-// Bits     one chain of fma per element, units ascending from +0, then +0 is added. |error| <= m * 2^-24 *
-// sum |dy w|.
+// Bits     one chain of fma per element, units ascending from +0, then +0 is added.
+//          |error| <= m * 2^-24 * sum |dy w|.
+// Zeros    elements of dy that are 0 may be left out of the chains: the other factor is finite.
 // Cost     2 n k m flops; reads w once, in place up to 191 rows.
 #pragma once
 

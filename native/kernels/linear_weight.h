@@ -21,6 +21,7 @@
 // Bits     one chain of fma per element, rows ascending from +0, then +0 is added; the rest in the order of
 //          optimizer_step.h, so that a step from a stored gradient has the same bits.
 //          |error of g| <= n * 2^-24 * sum |dy x|.
+// Zeros    elements of dy that are 0 may be left out of the chains: the other factor is finite.
 // Cost     2 n f flops for f free elements of w, of which each is read and written once.
 #pragma once
 

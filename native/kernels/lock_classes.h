@@ -87,8 +87,8 @@ inline Index list_columns(const std::uint32_t* wanted, const LockRow& row, std::
   return count;
 }
 
-// Whether the first `wanted` columns of a list are a run, of which `count` are not repetitions of the last
-// one.
+// Whether the first `wanted` columns of a list are a run, of which `count` are not repetitions
+// of the last one.
 inline bool follow_each_other(const std::int32_t* columns, Index wanted, Index count) {
   return count >= wanted && columns[wanted - 1] - columns[0] == wanted - 1;
 }
@@ -153,8 +153,8 @@ private:
     }
   }
 
-  // Gives every class that pays its run of places, then the rows of the others; -1 to rows without free
-  // columns.
+  // Gives every class that pays its run of places, then the rows of the others;
+  // -1 to rows without free columns.
   void arrange() {
     Index kept = 0, next = 0;
     constexpr std::int32_t kNone = -1, kMixed = -2;

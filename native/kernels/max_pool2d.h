@@ -1,17 +1,16 @@
 // Max pooling without padding, and its backward.
 //
-//   forward   y = largest element of the window; argmax = its index in one image's x, (row * width + column)
-//   * channels
-//             + channel; the first in row-major order on ties. A NaN wins (the last one, if there are
-//             several).
+//   forward   y = largest element of the window;
+//             argmax = its index in one image's x, (row * width + column) * channels + channel;
+//             the first in row-major order on ties. A NaN wins (the last one, if there are several).
 //   backward  dx = 0; dx[argmax] += dy, outputs ascending where windows overlap
 //
-// Shapes   x and dx [n, height, width, channels]; y, dy, argmax [n, out_height, out_width, channels]. No
-// overlap. The
-//          backward's argmax is what the forward wrote for the same geometry: where windows do not overlap, a
-//          position outside its own window gets nothing.
+// Shapes   x and dx [n, height, width, channels]; y, dy, argmax [n, out_height, out_width, channels].
+//          No overlap. The backward's argmax is what the forward wrote for the same geometry: where windows
+//          do not overlap, a position outside its own window gets nothing.
 // Bits     a selection; the additions of the backward have a fixed order.
 // Cost     bound by memory.
+//
 // Indices outside an image are refused by the glue before anything is written.
 #pragma once
 

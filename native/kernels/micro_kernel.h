@@ -3,6 +3,7 @@
 //   tile[i][j] = fma(a[i * lda + t], b[t * ldb + j], tile[i][j])      t = 0 .. length - 1, ascending
 //
 // a: M rows, contiguous along the chain. b: rows of V * kLanes floats, one for each step of the chain.
+//
 // One chain per output: lanes hold different outputs, and nothing here sums two chains. A tile stays in
 // registers only if every index into it is a constant (MILLINER_UNROLL): one loop that is left rolled, and it
 // is copied out and in around the chain, as much work as 2 steps.
@@ -86,8 +87,8 @@ template <int M, int V> MILLINER_INLINE void add_zero(F (&tile)[M][V]) {
   }
 }
 
-// Rows are addressed as base + {0, 1, 2} * lda from a base for every 3 rows: x86 scales an index by 1 and 2
-// only.
+// Rows are addressed as base + {0, 1, 2} * lda from a base for every 3 rows:
+// x86 scales an index by 1 and 2 only.
 template <int M> struct RowBases {
   const float* base[(M + 2) / 3];
 
@@ -135,8 +136,8 @@ MILLINER_INLINE void run_chains_fetching_panel(Index length, const float* a, Ind
   }
 }
 
-// Calls body.operator()<rows>() with the number of rows as a constant, so that every remainder has its own
-// tile.
+// Calls body.operator()<rows>() with the number of rows as a constant,
+// so that every remainder has its own tile.
 template <int M = kRows, class Body> MILLINER_INLINE void with_rows(Index rows, const Body& body) {
   if (rows == M) {
     body.template operator()<M>();

@@ -4,8 +4,8 @@ using namespace milliner;
 
 // All products of a training step of the 784-2000-2000-10 MLP at batch 64, in the step's order: 22 MB of
 // weights pass the caches, so each product meets them as they are in training and not as its own last run
-// left them. The gradients have come back through ReLU and dropout, three quarters of them zero; flops count
-// all.
+// left them. The gradients have come back through ReLU and dropout, three quarters of them zero;
+// flops count all.
 BENCH(mlp_step) {
   constexpr Index n = 64, k = 784, m = 2000, classes = 10;
   const bench::Buffer x(n * k), w1(m * k), w2(m * m), head(classes * m), bias(m), gate(m), h1(n * m),

@@ -109,8 +109,9 @@ inline void packed_tiles(const float* a, Index lda, Index rows, Index length, co
   }
 }
 
-// pack(t0, length, j0, j1, panels): panel p, length * kColumns floats, holds columns j0 + p * kColumns on, up
-// to j1, zero-padded. finish(i0, i1, j0, j1): these elements of c have their whole chains.
+// pack(t0, length, j0, j1, panels): panel p, length * kColumns floats, holds columns j0 + p * kColumns on,
+// up to j1, zero-padded.
+// finish(i0, i1, j0, j1): these elements of c have their whole chains.
 template <class Pack, class Finish>
 MILLINER_INLINE void packed_product(const float* a, Index lda, Index rows, Index chain, float* c, Index ldc,
                                     Index begin, Index end, float* workspace, const Pack& pack,

@@ -1,5 +1,5 @@
-// Philox4x32-10 on kLanes blocks at a time. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2,
-// 3", 2011.
+// Philox4x32-10 on kLanes blocks at a time.
+// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011.
 //
 // Block (unit >> 2, row, step, stream) under key (seed low, seed high) gives the words of 4 neighbouring
 // units, so a word depends on the position of its element alone: any order, any thread, any instruction set.
@@ -48,8 +48,8 @@ MILLINER_INLINE void philox_blocks(const Random& random, std::uint32_t row, Inde
   }
 }
 
-// words[i] = word of unit `first + i` in `row`, i < count rounded up to 4 * kLanes. `first` is a multiple
-// of 4.
+// words[i] = word of unit `first + i` in `row`, i < count rounded up to 4 * kLanes.
+// `first` is a multiple of 4.
 inline void philox_row(const Random& random, std::uint32_t row, Index first, Index count,
                        std::uint32_t* words) {
   Index i = 0;

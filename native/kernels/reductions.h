@@ -1,10 +1,9 @@
 // Sums whose order depends on shapes only (DESIGN section 3, exactness, item 6).
 //
-//   sum, sum_squares   chunks of 4096 elements; in a chunk 16 virtual lanes, lane j adds elements i = j mod
-//   16 ascending
-//                      from +0; missing elements of the last chunk count as +0; lanes are combined by halves
-//                      (8 + 8, 4 + 4, 2 + 2, 1 + 1); chunk totals are added ascending from +0. sum_squares
-//                      does all in double.
+//   sum, sum_squares   chunks of 4096 elements; in a chunk 16 virtual lanes, lane j adds elements
+//                      i = j mod 16 ascending from +0; missing elements of the last chunk count as +0; lanes
+//                      are combined by halves (8 + 8, 4 + 4, 2 + 2, 1 + 1); chunk totals are added ascending
+//                      from +0. sum_squares does all in double.
 //   column_sum         out[unit] = one chain of additions over rows ascending from +0, then +0
 //   all_finite         no element is NaN or infinite: exact
 //

@@ -80,8 +80,8 @@ MILLINER_INLINE void with_vectors(Index vectors, const Body& body) {
 // Vectors of a tile over so many columns.
 constexpr Index vectors_over(Index columns) { return round_up(ceil_div(columns, kLanes), kSparseStep); }
 
-// The same for each of the panels of so many columns, all about as wide: a narrow rest would wait for its own
-// chains.
+// The same for each of the panels of so many columns, all about as wide:
+// a narrow rest would wait for its own chains.
 constexpr Index vectors_of_panels(Index columns) {
   return vectors_over(ceil_div(columns, larger(ceil_div(columns, kSparseColumns), 1)));
 }
@@ -121,9 +121,11 @@ constexpr std::size_t sparse_workspace(Index rows, Index chain) {
 }
 
 // For columns [begin, end) of c, where is_sparse(a, rows, chain, ...):
-// pack(t0, length, j0, columns, width, panel): panel[t * width + j] = b(t0 + t, j0 + j), zeros from `columns`
-// on. region(t0, length, j0, columns): what it will read of b. finish(i, j0, columns, chains): these elements
-// of c have their whole chains, but for the zero that is to be added at the end.
+// pack(t0, length, j0, columns, width, panel): panel[t * width + j] = b(t0 + t, j0 + j),
+// zeros from `columns` on.
+// region(t0, length, j0, columns): what it will read of b.
+// finish(i, j0, columns, chains): these elements of c have their whole chains, but for the zero that is to be
+// added at the end.
 template <class Pack, class Ahead, class Finish>
 MILLINER_INLINE void sparse_product(const float* a, Index rows, Index chain, Index begin, Index end,
                                     float* workspace, const Pack& pack, const Ahead& region,

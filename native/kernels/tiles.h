@@ -1,5 +1,5 @@
-// Tile and block sizes of every instruction set. Included once per set, inside that set's namespace
-// (vector.h).
+// Tile and block sizes of every instruction set.
+// Included once per set, inside that set's namespace (vector.h).
 //
 // A tile is kRows x kColumns outputs held in registers while a chain runs; a block is what a loop around the
 // tiles keeps in a cache. None of these numbers changes a bit of any result (DESIGN section 3, exactness,

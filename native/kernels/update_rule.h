@@ -1,8 +1,8 @@
 // The arithmetic of an optimizer for one vector of elements: the only place where it is written, so that a
 // step in the tile of a weight gradient and a step from a materialised gradient have the same bits.
 //
-// A rule changes streams[0], the weights, and streams[1..], its state, by the gradient g of the same
-// elements.
+// A rule changes streams[0], the weights, and streams[1..], its state,
+// by the gradient g of the same elements.
 #pragma once
 
 #include "kernels/optimizer_step.h"

@@ -11,8 +11,8 @@
 
 #define MILLINER_INLINE inline __attribute__((always_inline))
 
-// Before a loop over a small array of vectors: only where all its indices are constants is it kept in
-// registers.
+// Before a loop over a small array of vectors: only where all its indices are constants
+// is it kept in registers.
 #define MILLINER_UNROLL _Pragma("GCC unroll 16")
 static_assert(milliner::MILLINER_SET::kRows <= 16 && milliner::MILLINER_SET::kVectors <= 16);
 

@@ -1,6 +1,6 @@
-// The kernels that update a weight: which rule steps it for which arguments. Included at the end of a source
-// that has, in the set's namespace, update_work(args, streams) and update_run(rule, streams, args, items,
-// workspace).
+// The kernels that update a weight: which rule steps it for which arguments.
+// Included at the end of a source that has, in the set's namespace, update_work(args, streams) and
+// update_run(rule, streams, args, items, workspace).
 #pragma once
 
 #include "kernels/linear_weight.h"

@@ -1,5 +1,5 @@
-// The whole test framework: CASE registers, CHECK counts, run() prints a closing line and gives the exit
-// status.
+// The whole test framework: CASE registers, CHECK counts, run() prints a closing line
+// and gives the exit status.
 #pragma once
 
 #include <cstdio>

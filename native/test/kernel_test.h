@@ -91,8 +91,8 @@ inline void put_zeros(Floats& values, Numbers& numbers, double probability) {
 // Equal bits; any NaN equals any NaN (which payload survives differs between processors).
 bool same_bits(const float* a, const float* b, Index n);
 
-// Runs all items of a kernel in `parts` parts, each with poisoned scratch of exactly the size that it asked
-// for.
+// Runs all items of a kernel in `parts` parts, each with poisoned scratch of exactly the size
+// that it asked for.
 template <class Args> void run_parts(const milliner::Kernel<Args>& kernel, const Args& args, Index parts) {
   const milliner::Work work = kernel.work(args);
   for (Index p = 0; p < parts; p++) {
@@ -105,8 +105,8 @@ template <class Args> void run_parts(const milliner::Kernel<Args>& kernel, const
   }
 }
 
-// 0, 1 and the neighbours of the sizes of tiles, panels and blocks of all sets, as far as they are at most
-// `most`.
+// 0, 1 and the neighbours of the sizes of tiles, panels and blocks of all sets,
+// as far as they are at most `most`.
 std::vector<Index> sizes_up_to(Index most);
 
 // Bound of section 3.8: a chain of `length` terms whose absolute values sum up to `magnitude`.

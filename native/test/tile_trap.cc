@@ -81,8 +81,8 @@ bool decode(const greg_t* registers, Instruction& found) {
   return true;
 }
 
-// Palette 1, and 8 tiles of 16 rows of 64 bytes: what the kernels configure. Another one would fault or zero
-// parts.
+// Palette 1, and 8 tiles of 16 rows of 64 bytes: what the kernels configure.
+// Another one would fault or zero parts.
 bool configure(const std::uint8_t* from) {
   if (from[0] != 1 || from[1] != 0)
     return false;

@@ -1,5 +1,5 @@
-// Scratch memory of one thread: it only grows, so a training loop allocates in its first step and never
-// again.
+// Scratch memory of one thread: it only grows, so a training loop allocates in its first step
+// and never again.
 #pragma once
 
 #include <cstddef>

@@ -8,8 +8,8 @@
 namespace milliner::MILLINER_SET {
 namespace {
 
-// 32 rows x 256 inputs of w are 16 KiB in bf16, a strip pair of activations as much: both stay in 48 KiB of
-// L1d.
+// 32 rows x 256 inputs of w are 16 KiB in bf16, a strip pair of activations as much:
+// both stay in 48 KiB of L1d.
 constexpr Index kSteps = 8;
 constexpr Index kActivationBytes = 1 << 20; // of rounded activations, half of L2
 constexpr Index kMostRows = 256;

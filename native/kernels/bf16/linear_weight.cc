@@ -65,8 +65,8 @@ MILLINER_INLINE void for_blocks(const float* dy, const float* x, Index n, Index 
   }
 }
 
-// One row of a block: the elements whose bit in `writable` is 1 step by their gradient times
-// 1 - min(post, pre).
+// One row of a block: the elements whose bit in `writable` is 1 step by their gradient
+// times 1 - min(post, pre).
 template <class Rule>
 MILLINER_INLINE void step_row(const Rule& rule, const Streams<Rule::kStreams>& streams, Index offset,
                               const float* sums, std::uint32_t writable, const float* post, const float* pre,

@@ -2,8 +2,8 @@
 //
 // Both operands are rounded to bf16 (nearest even, subnormals to zero) and their products summed in float32,
 // 32 terms at a time in the order of kernels/bf16/tile_unit.h; what follows a product (bias, activation,
-// dropout, gate; the step of the weights) is float32 arithmetic on float32 data, the same as after a float32
-// product.
+// dropout, gate; the step of the weights) is float32 arithmetic on float32 data, the same as after
+// a float32 product.
 //
 // Bits     the same for any split, with `amx` and with `emulated`; not those of float32, and not those of the
 //          same layer without units that are zero (which terms are summed together depends on their places).

@@ -2,8 +2,8 @@
 // a processor with AMX and one without. Two implementations, the same operations, the same bits:
 //
 //   amx_tiles.h, avx512_rounding.h           the instructions, for the set `amx`
-//   emulated_tiles.h, portable_rounding.h    portable C++, for `emulated`: slow, and what the instructions
-//   mean
+//   emulated_tiles.h, portable_rounding.h    portable C++, for `emulated`: slow,
+//                                            and what the instructions mean
 //
 // A tile has 16 rows of 64 bytes: 16 x 16 float32, or 16 x 16 pairs of bf16, 1 KiB either way. Tiles 0 to 3
 // are sums, 4 and 5 left operands, 6 and 7 right ones: 2 x 2 sums for every 4 operands loaded.
@@ -21,12 +21,11 @@
 //   all of it in float32, rounded to nearest even, subnormals read and written as zero.
 //
 //   round_row(from, count, to)           32 bf16, the first `count` from float32 and the rest +0
-//   round_pairs(even, odd, count, to)    16 pairs even[j], odd[j], the first `count`, the rest +0; without
-//   odd
-//                                        its halves are +0
+//   round_pairs(even, odd, count, to)    16 pairs even[j], odd[j], the first `count`, the rest +0;
+//                                        without odd its halves are +0
 //
-// Rounding is to nearest even; a subnormal becomes a zero of its sign, a NaN a quiet NaN. |error| <= 2^-8
-// |x|: half of the last of 8 bits.
+// Rounding is to nearest even; a subnormal becomes a zero of its sign, a NaN a quiet NaN.
+// |error| <= 2^-8 |x|: half of the last of 8 bits.
 //
 // Source: Intel 64 and IA-32 Architectures Software Developer's Manual, TDPBF16PS and VCVTNE2PS2BF16.
 #pragma once

@@ -11,8 +11,8 @@ MILLINER_INLINE U splat(std::uint32_t x) { return vdupq_n_u32(x); }
 MILLINER_INLINE F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
 MILLINER_INLINE F square_root(F x) { return vsqrtq_f32(x); }
 
-// Only lanes whose mask is set are read (the others are +0) or written. NEON has no masked access: lane by
-// lane.
+// Only lanes whose mask is set are read (the others are +0) or written.
+// NEON has no masked access: lane by lane.
 MILLINER_INLINE F load_lanes(const float* p, I mask) {
   F v{};
   for (int i = 0; i < kLanes; i++)

@@ -1,5 +1,5 @@
-// The portable set: 4 lanes, and on x86-64 a fused multiply-add without FMA hardware. For correctness, not
-// for speed.
+// The portable set: 4 lanes, and on x86-64 a fused multiply-add without FMA hardware.
+// For correctness, not for speed.
 #pragma once
 
 #if defined(__x86_64__)
