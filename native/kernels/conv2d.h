@@ -13,7 +13,7 @@
 //
 // Shapes   NHWC: x and dx [n, height, width, in]; y, h and dy [n, out_height, out_width, out]; w and dw
 //          [out, kernel_height, kernel_width, in]; bias, gate [out]; contiguous, any alignment. No overlap.
-//          locks: rows of lock_words(chain) words as in sgd.h, a row an output channel, or null.
+//          locks: rows of lock_words(chain) words as in optimizer_step.h, a row an output channel, or null.
 // Bits     one chain of fma per element from +0, then +0 is added, then the bias. Order of the chain:
 //          forward r, s, c; input gradient r, s, o, all ascending; weight gradient image, oy, ox. Padding is
 //          skipped: its exact zeros would leave a chain of finite numbers as it is.
