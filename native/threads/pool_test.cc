@@ -82,7 +82,8 @@ CASE("every item runs once, whether its worker or the caller does it") {
   Pool pool(9);
   std::vector<std::atomic<int>> times(100);
   const Pool::Job job = {[](const void* counts, Range items, float*) noexcept {
-                           auto& all = *static_cast<std::vector<std::atomic<int>>*>(const_cast<void*>(counts));
+                           auto& all =
+                               *static_cast<std::vector<std::atomic<int>>*>(const_cast<void*>(counts));
                            for (Index i = items.begin; i < items.end; i++)
                              all[static_cast<std::size_t>(i)]++;
                          },
