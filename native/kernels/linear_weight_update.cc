@@ -10,8 +10,9 @@ namespace {
 
 // Rows of a tile that follow each other, and columns that do.
 template <class Rule, int M, Fetch kFetch>
-__attribute__((noinline)) void update_tile(const Update<Rule>& update, const float* dyt, const float* x,
+__attribute__((noinline)) void update_tile(const Update<Rule>& shared, const float* dyt, const float* x,
                                            Index row, Index k0) {
+  const Update<Rule> update = shared;
   const Index k = update.k;
   F g[M][kVectors];
   gradient_tile<M, kFetch>(g, update.n, dyt, update.ld, x,
@@ -24,9 +25,10 @@ __attribute__((noinline)) void update_tile(const Update<Rule>& update, const flo
 // Rows of a tile that are listed, and columns that follow each other: only those elements are read or written
 // whose bit is set in writable[i].
 template <class Rule, int M>
-__attribute__((noinline)) void update_lanes_of_tile(const Update<Rule>& update, const float* dyt,
+__attribute__((noinline)) void update_lanes_of_tile(const Update<Rule>& shared, const float* dyt,
                                                     const float* x, const std::int32_t* rows, Index k0,
                                                     const std::uint32_t* writable, Index columns) {
+  const Update<Rule> update = shared;
   F g[M][kVectors];
   gradient_tile<M, Fetch::nothing>(g, update.n, dyt, update.ld, x, {});
   MILLINER_UNROLL for (int j = 0; j < kVectors; j++) {
@@ -54,9 +56,10 @@ MILLINER_INLINE void step_listed_rows(const Update<Rule>& update, const float* g
 // A tile of listed rows and listed columns, all of them free. While it is computed, the lines of the same
 // columns of the next tile's rows are fetched, if there is one.
 template <class Rule, int M, bool kFetch>
-__attribute__((noinline)) void update_listed_tile(const Update<Rule>& update, const float* dyt,
+__attribute__((noinline)) void update_listed_tile(const Update<Rule>& shared, const float* dyt,
                                                   const float* x, const std::int32_t* rows,
                                                   const std::int32_t* columns, Index count) {
+  const Update<Rule> update = shared;
   F g[M][kVectors];
   clear(g);
   for (Index t = 0, row = 0; t < update.n; t += kFetchSteps) {

@@ -61,9 +61,11 @@ inline void pack_terms_panel(const float* x, Index ldx, Index n, const std::int3
 }
 
 template <class Rule, int V>
-__attribute__((noinline)) void update_row_by_terms(const Update<Rule>& update, const Term* terms, Index count,
+__attribute__((noinline)) void update_row_by_terms(const Update<Rule>& shared, const Term* terms, Index count,
                                                    const float* panel, Index row, const std::int32_t* columns,
                                                    Index listed) {
+  const Update<Rule> update =
+      shared; // a copy that no store can change: else it is read again for each vector
   F g[1][V];
   clear(g);
   run_terms(terms, count, panel, g);

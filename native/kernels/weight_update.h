@@ -6,6 +6,9 @@
 namespace milliner::MILLINER_SET {
 namespace {
 
+// The lowest `count` bits.
+constexpr std::uint32_t first_bits(Index count) { return count >= 32 ? 0xFFFFFFFFu : (1u << count) - 1u; }
+
 // Soft conditioning: post of the rows of the matrix, pre of its columns, or null.
 struct Condition {
   const float* post;
@@ -13,14 +16,13 @@ struct Condition {
 };
 
 MILLINER_INLINE F conditioned(F g, Condition condition, Index row, F pre) {
-  if (!condition.post)
-    return g;
   const F post = splat(condition.post[row]);
   const F least = condition.pre ? (post < pre ? post : pre) : post;
   return g * (splat(1.0f) - least);
 }
 
 // Rows of the streams are k apart; n: rows of the batch; ld: stride of the transposed dy, where there is one.
+// A tile takes a copy: of what others may point to, every store makes the compiler read all again.
 template <class Rule> struct Update {
   Rule rule;
   Streams<Rule::kStreams> streams;
@@ -33,17 +35,18 @@ template <class Rule>
 MILLINER_INLINE void step_listed_vector(const Update<Rule>& update, F g, Index row,
                                         const std::int32_t* columns, Index count) {
   const Condition condition = update.condition;
-  const F pre = condition.pre ? gather(condition.pre, columns) : F{};
-  step_listed(update.rule, conditioned(g, condition, row, pre), update.streams, row * update.k, columns,
-              count);
+  if (condition.post)
+    g = conditioned(g, condition, row, condition.pre ? gather(condition.pre, columns) : F{});
+  step_listed(update.rule, g, update.streams, row * update.k, columns, count);
 }
 
 // Steps elements of a row from `column` on.
 template <class Rule>
 MILLINER_INLINE void step_neighbours(const Update<Rule>& update, F g, Index row, Index column) {
   const Condition condition = update.condition;
-  const F pre = condition.pre ? load(condition.pre + column) : F{};
-  step_vector(update.rule, conditioned(g, condition, row, pre), update.streams, row * update.k + column);
+  if (condition.post)
+    g = conditioned(g, condition, row, condition.pre ? load(condition.pre + column) : F{});
+  step_vector(update.rule, g, update.streams, row * update.k + column);
 }
 
 // Steps the elements from `column` on whose bit is set; others, and those from `lanes` on, are not touched.
@@ -51,16 +54,14 @@ template <class Rule>
 MILLINER_INLINE void step_free_lanes(const Update<Rule>& update, F g, Index row, Index column,
                                      std::uint32_t bits, Index lanes) {
   const Condition condition = update.condition;
-  const F pre = condition.pre ? load_first(condition.pre + column, lanes) : F{};
-  const F gradient = conditioned(g, condition, row, pre);
+  if (condition.post)
+    g = conditioned(g, condition, row, condition.pre ? load_first(condition.pre + column, lanes) : F{});
   const Index offset = row * update.k + column;
-  if (bits == (1u << kLanes) - 1u)
-    step_vector(update.rule, gradient, update.streams, offset);
+  if (bits == first_bits(kLanes))
+    step_vector(update.rule, g, update.streams, offset);
   else if (bits != 0)
-    step_lanes(update.rule, gradient, update.streams, offset, bits);
+    step_lanes(update.rule, g, update.streams, offset, bits);
 }
-
-constexpr std::uint32_t first_bits(Index count) { return count >= 32 ? 0xFFFFFFFFu : (1u << count) - 1u; }
 
 } // namespace
 } // namespace milliner::MILLINER_SET
