@@ -1,8 +1,8 @@
-// Products whose left factor is mostly zeros: what ReLU and dropout leave of activations, and of the
-// gradients that come back through them, is a quarter or less. A term with a zero factor leaves a chain as it
-// is, so only the others are computed, and the bits are those of the whole chain.
+// Products whose left factor is mostly zeros: ReLU and dropout leave about a quarter of a layer's activations
+// and of the gradients that come back through them. A term with a zero factor leaves a chain as it is, so only
+// the others are computed, and the bits are those of the whole chain.
 //
-//   c[i][j] = sum over the t with a[i * lda + t] != 0 of a[i * lda + t] * b(t, j)
+//   c[i][j] = sum over the t with a[i][t] != 0 of a[i][t] * b(t, j)
 //
 // Every row of a has its own list of terms, so a tile is one row of c, wide enough to hide the latency of its
 // chains, and reads b from a panel of kSparseChain x kSparseColumns in L1.

@@ -64,8 +64,7 @@ template <class Rule, int V>
 __attribute__((noinline)) void update_row_by_terms(const Update<Rule>& shared, const Term* terms, Index count,
                                                    const float* panel, Index row, const std::int32_t* columns,
                                                    Index listed) {
-  const Update<Rule> update =
-      shared; // a copy that no store can change: else it is read again for each vector
+  const Update<Rule> update = shared;
   F g[1][V];
   clear(g);
   run_terms(terms, count, panel, g);

@@ -33,8 +33,9 @@ export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?
       );
     }
     const free = new Tensor(a.shape, { backend });
-    free.data.fill(1);
-    if (used !== undefined) for (let i = 0; i < used.length; i++) free.data[i] = 1 - used[i]!;
+    const { data } = free;
+    if (used === undefined) data.fill(1);
+    else for (let i = 0; i < used.length; i++) data[i] = 1 - used[i]!;
     return { a, free };
   });
   const { backend } = spaces[0]!.a;
