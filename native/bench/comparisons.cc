@@ -300,9 +300,12 @@ private:
   }
 
   double time(const Candidate& candidate, int repeats) const {
-    // The threads of whoever ran before spin for a while (peers.cc), on cores that this candidate needs.
-    if (pool_.threads() > 1)
+    // The threads of whoever ran before spin for a while (peers.cc), on cores that this candidate needs. Its
+    // own have gone to sleep by then, as they do not between the products of a step: one product wakes them.
+    if (pool_.threads() > 1) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      candidate.run();
+    }
     const double start = now(pool_);
     for (int i = 0; i < repeats; i++)
       candidate.run();
