@@ -295,7 +295,10 @@ export async function fit(
     state.isWithinEpoch = false;
     await run.checkpoint();
   }
-  for (const [name, t] of trainable.state()) t.data.set(state.best?.get(name) ?? t.data);
+  for (const [name, t] of trainable.state()) {
+    t.data.set(state.best?.get(name) ?? t.data);
+    t.written();
+  }
   return state.epoch;
 }
 

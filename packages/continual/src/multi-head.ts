@@ -207,6 +207,7 @@ export class MultiHead {
         parameter = keep(new Tensor(shape, { backend: this.#options.backend, requiresGrad: true }));
       }
       parameter.data.set(values[i]![1]);
+      parameter.written();
       // Once more, so that the order is that of the checkpoint and not that of this object's history.
       this.#parameters.delete(name);
       this.#parameters.set(name, parameter);

@@ -42,6 +42,7 @@ export class Tensor {
   #buffer: ArrayBuffer | null;
   #data: Float32Array;
   #isWatched = false;
+  #version = 0;
 
   /** A tensor with undefined contents; `tensor`, `zeros` and the operations are what most code wants. */
   constructor(shape: Shape, options: TensorOptions) {
@@ -64,13 +65,23 @@ export class Tensor {
   }
 
   /**
-   * The elements themselves, not a copy: valid until the tensor is disposed.
+   * The elements themselves, not a copy: valid until the tensor is disposed. Who writes a parameter calls `written`.
    * @throws TypeError after `dispose`
    */
   get data(): Float32Array {
     if (this.#buffer === null)
       throw new TypeError(`this tensor of shape [${this.shape.join(", ")}] has been disposed`);
     return this.#data;
+  }
+
+  /** How often `written` has been called: what was derived from the elements is out of date when it has grown. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Called by whoever has written elements in place: optimizers, plans, checkpoints. */
+  written(): void {
+    this.#version += 1;
   }
 
   /** Whether `dispose` has been called. */

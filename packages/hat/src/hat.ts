@@ -34,8 +34,9 @@ import { hatSettings, type HatOptions, type HatSettings } from "./options.ts";
 import { protect } from "./protection.ts";
 import type { CumulativeGates, Gates } from "./regulariser.ts";
 import { selectionLoss } from "./selection.ts";
-import { gatedLogits, Sleep } from "./sleep.ts";
+import { Sleep } from "./sleep.ts";
 import { taskEvents } from "./task-events.ts";
+import { TaskPlan } from "./task-plan.ts";
 import { trainingStep } from "./training-step.ts";
 import { untrainedLogits } from "./untrained.ts";
 
@@ -55,6 +56,7 @@ export class Hat implements Learner {
   #fit: FitState | null = null;
   #steps = 0;
   readonly #sleep = new Sleep();
+  readonly #plan = new TaskPlan();
 
   /** @throws ConfigError when a setting makes no sense */
   constructor(options: HatOptions) {
@@ -64,6 +66,7 @@ export class Hat implements Learner {
     this.#protectLearned();
   }
 
+  /** Up to date. Who writes them calls `written`. */
   get parameters(): ReadonlyMap<string, Tensor> {
     this.#sleep.wake();
     return this.#heads.parameters;
@@ -109,6 +112,7 @@ export class Hat implements Learner {
   }
 
   #step(task: Task, batch: Batch, run: RunContext): number {
+    this.#plan.dispose(); // the weights are about to change
     const [network, parameters] = [this.network(task.id), this.#heads.parametersOf(task.id)];
     const model = {
       network,
@@ -160,7 +164,7 @@ export class Hat implements Learner {
   }
 
   logits(task: number, images: Tensor): Tensor {
-    return tidy(() => gatedLogits(this.network(task), this.parameters, images, this.#gates(task)));
+    return tidy(() => this.#plan.logits(this.network(task), this.parameters, images, this.#gates(task)));
   }
 
   /** The same bits from every unit of the network, those behind a gate of 0 too: what pruning is compared with. */
@@ -200,6 +204,7 @@ export class Hat implements Learner {
 
   dispose(): void {
     this.#endTraining();
+    this.#plan.dispose();
     this.#heads.dispose();
   }
 }

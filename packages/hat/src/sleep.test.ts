@@ -37,7 +37,7 @@ import { usedUnits } from "./cumulative.ts";
 import { disposeEmbeddings, initialEmbeddings } from "./embeddings.ts";
 import { Hat } from "./hat.ts";
 import { protect, protections, type Protection } from "./protection.ts";
-import { gatedLogits, Sleep, type Part } from "./sleep.ts";
+import { Sleep, type Part } from "./sleep.ts";
 import { trainingStep } from "./training-step.ts";
 
 const [sMax, rows, batches] = [400, 6, 8];
@@ -214,47 +214,6 @@ test("a plan is made when the work on sleepers has cost as much as it will, and 
   expect(first).toBeGreaterThan(0);
   expect(asleep.slice(first).every((width) => width === 32)).toBe(true);
   expect(widths(gatesAt(1))).toBe(64);
-});
-
-test("logits without the units behind a closed gate are those of the masked network, bit for bit", () => {
-  fc.assert(
-    fc.property(
-      fc.constantFrom(...Object.values(bodies)),
-      fc.nat(1e6),
-      fc.double({ min: 0, max: 1, noNaN: true }),
-      fc.integer({ min: 1, max: 200 }),
-      (body, seed, open, n) =>
-        tidy(() => {
-          const whole = extend(body, linear(3, { name: "head" }));
-          const parameters = initialise(whole, { backend, seed });
-          const gates = new Map(
-            channelSpaces(body)
-              .spaces.filter(({ name }) => name !== inputName)
-              .map(({ name, units }) => {
-                const draws = new Stream(seed, name).uniform(units, 0, 1);
-                return [
-                  name,
-                  tensor(
-                    draws.map((draw) => (draw < open ? draw : 0)),
-                    [units],
-                    { backend },
-                  ),
-                ];
-              }),
-          );
-          const pixels = n * whole.inputShape.reduce((a, b) => a * b);
-          const images = tensor(new Stream(seed, "x").uniform(pixels, -1, 1), [n, ...whole.inputShape], {
-            backend,
-          });
-
-          const logits = gatedLogits(whole, parameters, images, gates);
-
-          expect(logits.toArray()).toEqual(forward(whole, parameters, images, { gates }).toArray());
-          for (const one of parameters.values()) one.dispose();
-        }),
-    ),
-    { numRuns: 40 },
-  );
 });
 
 test("HAT learns the same with and without sleep, and holds no memory of it", async () => {

@@ -1,6 +1,5 @@
 import {
   Bits,
-  forward,
   networkWork,
   Plan,
   widened,
@@ -35,7 +34,7 @@ export interface WholeModel {
 
 // What gathering a weight and writing it back costs, in multiply-adds of the products: 0.6 to 1.2 ns against 45 in a
 // nanosecond (`npm run bench:kernels`, gather, Zen 4). It only decides when to plan anew, which changes no bit.
-const copyCost = 50;
+export const copyCost = 50;
 // Forward, input gradient, weight gradient.
 const products = 3;
 
@@ -93,27 +92,6 @@ export class Sleep {
   }
 }
 
-/**
- * The logits of a network under gates. Units whose gate is 0 are left out where gathering the others costs less than computing
- * all; the bits are those of `forward` with the gates. Nothing is kept, so nothing can be out of date: who evaluates one task
- * for long prunes it (`prune`).
- *
- * @param images - [n, ...network.inputShape]
- * @returns [n, classes]; runs inside the caller's `tidy`
- */
-export function gatedLogits(network: Network, parameters: Parameters, images: Tensor, gates: Gates): Tensor {
-  const units = openUnits(gates);
-  const [whole, part] = [networkWork(network), workOf(network, units)];
-  const saved = images.shape[0]! * (whole.multiplyAdds - part.multiplyAdds);
-  if (saved <= copyCost * part.weights) return forward(network, parameters, images, { gates });
-  const plan = new Plan(network, parameters, widened(units));
-  try {
-    return forward(plan.network, plan.parameters, images, { gates: plan.gates(gates) });
-  } finally {
-    plan.dispose();
-  }
-}
-
 /** Whether a gate of 0 goes with a gradient of 0 for its embedding: only then may its unit sleep. */
 export function allowsSleep(compensation: Compensation): boolean {
   return compensation !== "straight";
@@ -136,15 +114,16 @@ function nonZero(values: Float32Array): Bits {
   return bits;
 }
 
-function covers(planned: TaskMasks, units: TaskMasks): boolean {
+/** Whether all of these units are planned. */
+export function covers(planned: TaskMasks, units: TaskMasks): boolean {
   return [...units].every(([space, bits]) => {
     const has = planned.get(space);
     return has === undefined || bits.words.every((word, i) => (word & ~has.words[i]!) === 0);
   });
 }
 
-// The work of a plan of these units, made as wide as it would be.
-function workOf(network: Network, units: TaskMasks): NetworkWork {
+/** The work of a plan of these units, made as wide as it would be. */
+export function workOf(network: Network, units: TaskMasks): NetworkWork {
   return networkWork(network, (space) => {
     const bits = units.get(space);
     return bits === undefined ? undefined : widenedCount(bits.count(), bits.length);

@@ -99,6 +99,7 @@ export class Plan {
       const locks = this.locks.get(name)?.words ?? null;
       const { kernels } = to.backend;
       kernels.scatterMatrix(from.data, locks, to.data, rows, columns, wholeRows, wholeColumns);
+      to.written();
     }
   }
 

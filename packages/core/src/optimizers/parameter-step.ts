@@ -71,6 +71,7 @@ export function takeSteps(
       const [rows, columns] = matrixOf(leaf);
       step.byGradient(stepped, gradients.get(leaf)!.data, words, rows, columns);
     }
+    leaf.written();
   }
 }
 
