@@ -9,7 +9,6 @@ import {
   dropout,
   extend,
   flatten,
-  forward,
   initialise,
   inputName,
   linear,
