@@ -32,6 +32,16 @@ float chain(const LinearForward& args, Index row, Index unit) {
   return args.bias ? v + args.bias[unit] : v;
 }
 
+void check_chains(Problem& p, Index parts) {
+  RUN(linear_forward, p.args, parts);
+
+  std::vector<float> expected;
+  for (Index i = 0; i < p.args.n * p.args.m; i++)
+    expected.push_back(chain(p.args, i / p.args.m, i % p.args.m));
+  CHECK(test::same_bits(p.y.data(), expected.data(), p.y.size()));
+  CHECK(p.y.intact());
+}
+
 } // namespace
 
 CASE("linear_forward is one chain of fma per output, in the stated order, for every remainder") {
@@ -42,13 +52,7 @@ CASE("linear_forward is one chain of fma per output, in the stated order, for ev
         if (n % 2)
           p.args.bias = p.bias.data();
 
-        RUN(linear_forward, p.args, 1 + n % 3);
-
-        std::vector<float> expected;
-        for (Index i = 0; i < n * m; i++)
-          expected.push_back(chain(p.args, i / m, i % m));
-        CHECK(test::same_bits(p.y.data(), expected.data(), n * m));
-        CHECK(p.y.intact());
+        check_chains(p, 1 + n % 3);
       }
 }
 
@@ -59,13 +63,7 @@ CASE("linear_forward is that chain for a few rows, whose lanes are units, and fo
       for (const Index k : {3, 4, 31, 512}) {
         Problem p(n, k, m, static_cast<unsigned>(n * 1000 + m * 10 + k));
 
-        RUN(linear_forward, p.args, 1 + m % 4);
-
-        std::vector<float> expected;
-        for (Index i = 0; i < n * m; i++)
-          expected.push_back(chain(p.args, i / m, i % m));
-        CHECK(test::same_bits(p.y.data(), expected.data(), n * m));
-        CHECK(p.y.intact());
+        check_chains(p, 1 + m % 4);
       }
 }
 
@@ -78,13 +76,7 @@ CASE("linear_forward is that chain where both factors are packed, for blocks of 
       Problem p(n, k, m, static_cast<unsigned>(n));
       p.args.bias = p.bias.data();
 
-      RUN(linear_forward, p.args, parts);
-
-      std::vector<float> expected;
-      for (Index i = 0; i < n * m; i++)
-        expected.push_back(chain(p.args, i / m, i % m));
-      CHECK(test::same_bits(p.y.data(), expected.data(), n * m));
-      CHECK(p.y.intact());
+      check_chains(p, parts);
     }
 }
 
@@ -120,13 +112,7 @@ CASE("inputs that are zero in many rows or in all of them change no bit, with ei
             p.x[i * k + j] = numbers.chance(0.5) ? 0.0f : -0.0f;
       }
 
-      RUN(linear_forward, p.args, 2);
-
-      std::vector<float> expected;
-      for (Index i = 0; i < n * m; i++)
-        expected.push_back(chain(p.args, i / m, i % m));
-      CHECK(test::same_bits(p.y.data(), expected.data(), n * m));
-      CHECK(p.y.intact());
+      check_chains(p, 2);
     }
 }
 
@@ -141,13 +127,7 @@ CASE("linear_forward is that chain where most inputs are zero, each row in its o
       test::put_zeros(p.x, numbers, zeros);
       p.args.bias = p.bias.data();
 
-      RUN(linear_forward, p.args, 1 + n % 3);
-
-      std::vector<float> expected;
-      for (Index i = 0; i < n * m; i++)
-        expected.push_back(chain(p.args, i / m, i % m));
-      CHECK(test::same_bits(p.y.data(), expected.data(), n * m));
-      CHECK(p.y.intact());
+      check_chains(p, 1 + n % 3);
     }
 }
 

@@ -23,6 +23,16 @@ float chain(const LinearInputGradient& args, Index row, Index k) {
   return v + 0.0f;
 }
 
+void check_chains(Problem& p, Index parts) {
+  RUN(linear_input_gradient, p.args, parts);
+
+  std::vector<float> expected;
+  for (Index i = 0; i < p.args.n * p.args.k; i++)
+    expected.push_back(chain(p.args, i / p.args.k, i % p.args.k));
+  CHECK(test::same_bits(p.dx.data(), expected.data(), p.dx.size()));
+  CHECK(p.dx.intact());
+}
+
 } // namespace
 
 CASE("linear_input_gradient is one chain of fma per element, outputs ascending, for every remainder") {
@@ -31,13 +41,7 @@ CASE("linear_input_gradient is one chain of fma per element, outputs ascending, 
       for (const Index m : {0, 1, 33, 353}) {
         Problem p(n, k, m, static_cast<unsigned>(n * 1000 + k * 10 + m));
 
-        RUN(linear_input_gradient, p.args, 1 + n % 3);
-
-        std::vector<float> expected;
-        for (Index i = 0; i < n * k; i++)
-          expected.push_back(chain(p.args, i / k, i % k));
-        CHECK(test::same_bits(p.dx.data(), expected.data(), n * k));
-        CHECK(p.dx.intact());
+        check_chains(p, 1 + n % 3);
       }
 }
 
@@ -50,13 +54,7 @@ CASE("linear_input_gradient is that chain where both factors are packed, for blo
     for (const Index parts : {1, 3}) {
       Problem p(n, k, m, static_cast<unsigned>(n));
 
-      RUN(linear_input_gradient, p.args, parts);
-
-      std::vector<float> expected;
-      for (Index i = 0; i < n * k; i++)
-        expected.push_back(chain(p.args, i / k, i % k));
-      CHECK(test::same_bits(p.dx.data(), expected.data(), n * k));
-      CHECK(p.dx.intact());
+      check_chains(p, parts);
     }
 }
 
@@ -69,13 +67,7 @@ CASE("linear_input_gradient is that chain where most of dy is zero, each row in 
       Problem p(n, k, m, static_cast<unsigned>(n));
       test::put_zeros(p.dy, p.numbers, zeros);
 
-      RUN(linear_input_gradient, p.args, 1 + n % 3);
-
-      std::vector<float> expected;
-      for (Index i = 0; i < n * k; i++)
-        expected.push_back(chain(p.args, i / k, i % k));
-      CHECK(test::same_bits(p.dx.data(), expected.data(), n * k));
-      CHECK(p.dx.intact());
+      check_chains(p, 1 + n % 3);
     }
 }
 
