@@ -77,8 +77,8 @@ static_assert(kPackedRows % kRows == 0 && kPackedColumns % kPackedGroup == 0 && 
 // Products computed by the terms that are not zero (sparse_product.h). On AVX2 a tile is 1 x 96: 12
 // accumulators; a panel, kSparseChain x kSparseColumns, is 24 KiB, of 32 KiB of L1d. Up to kSparseColumns
 // columns are finished at a time. Listing and packing pay from kSparseFrom rows on where at most kSparseShare
-// of the factors are not zero. Measured on Zen 4 at 64x2000x2000: half of them 0.7 of the dense time, a
-// quarter 0.35.
+// of the factors are not zero. Measured on Zen 4 at 64x2000x2000: half of them 0.75 of the dense time, a
+// quarter 0.45.
 #if defined(MILLINER_SET_AVX512)
 constexpr int kSparseVectors = 6;
 #elif defined(MILLINER_SET_AVX2)
