@@ -281,26 +281,21 @@ void update_unlocked(const Update<Rule>& update, const float* dy, const float* x
   }
 }
 
-void list_rows(Index begin, Index end, std::int32_t* rows) {
-  for (Index i = 0; i < end - begin; i++)
-    rows[i] = static_cast<std::int32_t>(begin + i);
-}
-
 template <class Rule>
 void update_all(const Update<Rule>& update, const float* dy, const float* x, Index m, Index begin, Index end,
                 float* workspace) {
-  const Plan plan(update.n);
   const Index n = update.n, k = update.k;
-  const Lists lists(workspace + factors_workspace(n, k, m), k);
   if (is_updated_by_terms(dy, n, m, k)) {
+    const Lists lists(workspace + factors_workspace(n, k, m), k);
     moving_columns<Rule>(x, n, k, lists.moving);
     const Index listed = list_tiles(lists.moving, k, lists.columns);
     const RowTerms terms(dy, n, m, begin, end, workspace + n * kSparseColumns, [](Index i) { return i; });
-    list_rows(begin, end, lists.rows);
+    for (Index i = 0; i < end - begin; i++)
+      lists.rows[i] = static_cast<std::int32_t>(begin + i);
     update_by_terms(update, terms, x, lists.rows, 0, end - begin, lists.columns, listed, workspace);
     return;
   }
-  for_tiles(dy, x, update.n, update.k, m, begin, end, workspace,
+  for_tiles(dy, x, n, k, m, begin, end, workspace,
             [&](Index rows, Index row, Index k0, Index columns, const float* dyt, Index, const float* panel) {
               if (columns == kColumns && row + 2 * kRows <= end) {
                 update_tile<Rule, kRows, Fetch::to_write>(update, dyt, panel, row, k0);

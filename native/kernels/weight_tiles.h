@@ -53,7 +53,7 @@ MILLINER_INLINE void for_tiles(const float* dy, const float* x, Index n, Index k
   }
 }
 
-double weight_nanoseconds(Index n, Index k, Index m) {
+inline double weight_nanoseconds(Index n, Index k, Index m) {
   const double elements = static_cast<double>(m) * static_cast<double>(k);
   const double compute = 2.0 * static_cast<double>(n) * elements / kFlopsPerNanosecond;
   const double traffic = 8.0 * elements / kBytesPerNanosecond;

@@ -40,8 +40,8 @@ export function imageSplit(set: ImageSet, indices: Uint32Array, options: ImageSp
   };
 }
 
-// Every pixel of every batch passes here, a twentieth of an epoch's time when this loop stands inside of `read`: as a function
-// of its own, without a variable of another one, it takes half as long.
+// Every pixel of every batch passes here. As a function of its own, without a variable of another one, the loop takes a third
+// less time than inside of `read`.
 function lookUp(
   image: Uint8Array,
   sources: Int32Array,
