@@ -49,10 +49,10 @@ Buffer::Buffer(Index floats, unsigned seed) {
 }
 Buffer::~Buffer() { std::free(data_); }
 
-void put_zeros(const Buffer& buffer, Index floats) {
+void put_zeros(const Buffer& buffer, Index floats, unsigned of) {
   std::minstd_rand random(7);
   for (Index i = 0; i < floats; i++)
-    if (random() / 256 % 4 != 0)
+    if (random() / 256 % of != 0)
       buffer.data()[i] = 0;
 }
 

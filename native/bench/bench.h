@@ -27,8 +27,8 @@ private:
   float* data_;
 };
 
-// Puts zeros in three quarters of the elements, in no order, as ReLU and dropout do.
-void put_zeros(const Buffer& buffer, milliner::Index floats);
+// Leaves one of so many elements, in no order, as ReLU and dropout do, and puts zeros for the others.
+void put_zeros(const Buffer& buffer, milliner::Index floats, unsigned of = 4);
 
 // One instruction set's run of all benchmarks.
 class Bench {

@@ -52,18 +52,24 @@ BENCH(conv2d_input_gradient) {
     if (g.in == 3)
       continue; // images have no gradient
     const Layer l(g);
-    const Conv2dInputGradient args = {l.y.data(), l.w.data(), l.x.data(), g};
-    bench.measure("conv2d_input_gradient", name(g), g.flops(), l.bytes, bench.table.conv2d_input_gradient,
-                  args);
+    const bench::Buffer part(l.outputs);
+    bench::put_zeros(part, l.outputs, 8);
+    for (const auto& [what, dy] : {std::pair("", &l.y), std::pair(" 7/8 of dy 0", &part)})
+      bench.measure("conv2d_input_gradient", name(g) + what, g.flops(), l.bytes,
+                    bench.table.conv2d_input_gradient,
+                    Conv2dInputGradient{dy->data(), l.w.data(), l.x.data(), g});
   }
 }
 
 BENCH(conv2d_weight_gradient) {
   for (const Conv2dGeometry& g : kLayers) {
     const Layer l(g);
-    const Conv2dWeightGradient args = {l.y.data(), l.x.data(), l.w.data(), g};
-    bench.measure("conv2d_weight_gradient", name(g), g.flops(), l.bytes, bench.table.conv2d_weight_gradient,
-                  args);
+    const bench::Buffer part(l.outputs);
+    bench::put_zeros(part, l.outputs, 8);
+    for (const auto& [what, dy] : {std::pair("", &l.y), std::pair(" 7/8 of dy 0", &part)})
+      bench.measure("conv2d_weight_gradient", name(g) + what, g.flops(), l.bytes,
+                    bench.table.conv2d_weight_gradient,
+                    Conv2dWeightGradient{dy->data(), l.x.data(), l.w.data(), g});
   }
 }
 

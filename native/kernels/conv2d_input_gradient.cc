@@ -1,4 +1,5 @@
 #include "kernels/conv2d.h"
+#include "kernels/conv2d_sparse_input.h"
 #include "kernels/conv2d_tiles.h"
 #include "kernels/panels.h"
 #include "kernels/set.h"
@@ -18,6 +19,7 @@ struct Plan {
   Index ld;          // floats from image to image of a block
   Index block;       // floats of the copied images of a block
   Index chain, panel;
+  SparseInputBlock sparse;
 
   explicit Plan(const Conv2dGeometry& g) : left(0), right(0) {
     chain = g.kernel_height * g.kernel_width * g.out, panel = chain * kColumns;
@@ -34,15 +36,23 @@ struct Plan {
       return smaller((rows + g.kernel_height - 2) / g.stride_y + 1, out_height) * width * g.out;
     };
     blocks = cut_into_blocks(by_images ? Layout::images : Layout::rows, g.n, g.height, g.width, g.in, taken);
-    ld = spread_stride(taken(ceil_div(g.height, larger(blocks.bands, 1))));
-    block = ceil_div(g.n, larger(blocks.groups, 1)) * ld;
+    const Index images = ceil_div(g.n, larger(blocks.groups, 1)),
+                rows = ceil_div(g.height, larger(blocks.bands, 1));
+    ld = spread_stride(taken(rows));
+    block = images * ld;
+    sparse = {images * rows * g.width,
+              images * smaller((rows + g.kernel_height - 2) / g.stride_y + 1, out_height) *
+                  larger(g.out_width(), 0)};
   }
 
   Index group_panels(const Conv2dGeometry& g) const {
     return smaller(ceil_div(g.in, kColumns), kConvolutionGroup / kColumns);
   }
   std::size_t workspace(const Conv2dGeometry& g) const {
-    return static_cast<std::size_t>(group_panels(g) * panel + kConvolutionTiles * kRows * kColumns + block);
+    const auto dense =
+        static_cast<std::size_t>(group_panels(g) * panel + kConvolutionTiles * kRows * kColumns + block);
+    const std::size_t by_terms = sparse.workspace(g.out);
+    return dense > by_terms ? dense : by_terms;
   }
 };
 
@@ -107,10 +117,20 @@ void conv2d_input_gradient_run(const Conv2dInputGradient& args, Range items, flo
   const Range met = {larger(0, g.pad_y - (out_height - 1) * g.stride_y),
                      smaller(g.kernel_height, g.height + g.pad_y)};
 
+  const bool by_terms = is_sparse_input_gradient(args);
   Index packed = -1;
   for (Index item = items.begin; item < items.end; item++) {
     const Index group = item / (blocks.groups * blocks.bands), rest = item % (blocks.groups * blocks.bands);
     const Range units = {group * kConvolutionGroup, smaller(g.in, (group + 1) * kConvolutionGroup)};
+    const Range images = part_of(g.n, blocks.groups, rest / blocks.bands);
+    const Range rows = part_of(g.height, blocks.bands, rest % blocks.bands);
+    // Rows of dy that this band reads.
+    const Range read = {larger(0, ceil_div(rows.begin + g.pad_y - g.kernel_height + 1, g.stride_y)),
+                        smaller(out_height, (rows.end - 1 + g.pad_y) / g.stride_y + 1)};
+    if (by_terms) {
+      sparse_input_gradient(args, units, images, rows, read, workspace);
+      continue;
+    }
     if (group != packed) {
       for (Index unit = units.begin; unit < units.end; unit += kColumns)
         for (Index position = met.begin * g.kernel_width; position < met.end * g.kernel_width; position++)
@@ -118,11 +138,6 @@ void conv2d_input_gradient_run(const Conv2dInputGradient& args, Range items, flo
                     panels + (unit - units.begin) * plan.chain + position * g.out * kColumns);
       packed = group;
     }
-    const Range images = part_of(g.n, blocks.groups, rest / blocks.bands);
-    const Range rows = part_of(g.height, blocks.bands, rest % blocks.bands);
-    // Rows of dy that this band reads.
-    const Range read = {larger(0, ceil_div(rows.begin + g.pad_y - g.kernel_height + 1, g.stride_y)),
-                        smaller(out_height, (rows.end - 1 + g.pad_y) / g.stride_y + 1)};
     for (Index image = images.begin; image < images.end; image++)
       frame_image(args.dy + image * dy_floats + read.begin * out_width * g.out, read.end - read.begin,
                   out_width, g.out, plan.left, plan.right, block + (image - images.begin) * plan.ld);

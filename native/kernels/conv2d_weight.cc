@@ -1,5 +1,5 @@
 #include "kernels/conv2d.h"
-#include "kernels/conv2d_patches.h"
+#include "kernels/conv2d_sparse_weight.h"
 #include "kernels/conv2d_tiles.h"
 #include "kernels/linear_weight.h"
 #include "kernels/panels.h"
@@ -297,6 +297,20 @@ inline std::uint32_t lock_bits(const std::uint32_t* words, Index first, Index co
   return count == 32 ? bits : bits & ((1u << count) - 1u);
 }
 
+// Output channels of a thread's items, where the gradient is computed by terms.
+Range outputs_of(Range items, const Conv2dGeometry& g) {
+  return {items.begin * SparseWeightPlan::kItem, smaller(g.out, items.end * SparseWeightPlan::kItem)};
+}
+
+// sums: floats that partial chains take of the workspace.
+Work weight_work(const Conv2dGeometry& g, const float* dy, Index sums) {
+  const double nanoseconds = g.flops() / kFlopsPerNanosecond;
+  if (is_sparse_weight_gradient(g, dy))
+    return {ceil_div(g.out, SparseWeightPlan::kItem), nanoseconds, SparseWeightPlan(g).workspace(g)};
+  const Plan plan(g);
+  return {plan.items(g), nanoseconds, plan.workspace(sums)};
+}
+
 struct UpdateTile {
   float* w;
   Index chain, columns;
@@ -325,27 +339,65 @@ struct UpdateTile {
 } // namespace
 
 Work conv2d_weight_gradient_work(const Conv2dWeightGradient& args) noexcept {
-  const Conv2dGeometry& g = args.geometry;
-  return {Plan(g).items(g), g.flops() / kFlopsPerNanosecond, Plan(g).workspace(0)};
+  return weight_work(args.geometry, args.dy, 0);
 }
 
 void conv2d_weight_gradient_run(const Conv2dWeightGradient& args, Range items, float* workspace) noexcept {
   const Conv2dGeometry& g = args.geometry;
   const Index chain = g.chain();
+  if (is_sparse_weight_gradient(g, args.dy)) {
+    sparse_weight_gradient(
+        g, args.dy, args.x, outputs_of(items, g), workspace, [](Index, Index, Index) { return true; },
+        [&](Index o, Index at, Index count, const float* gradient) {
+          float* dw = args.dw + o * chain + at;
+          for_vectors(0, count, [&](Index i, Index lanes) {
+            store_first(dw + i, load_first(gradient + i, lanes) + F{}, lanes);
+          });
+        });
+    return;
+  }
   for_weights(g, args.dy, args.x, items, args.dw, workspace, [&](Index unit, Index, Index at, Index columns) {
     return WriteTile{args.dw + unit * chain + at, chain, columns, true};
   });
 }
 
 Work conv2d_weight_update_work(const Conv2dWeightUpdate& args) noexcept {
-  const Conv2dGeometry& g = args.geometry;
-  const Plan plan(g);
-  return {plan.items(g), g.flops() / kFlopsPerNanosecond, plan.workspace(plan.sums)};
+  return weight_work(args.geometry, args.dy, Plan(args.geometry).sums);
 }
 
 void conv2d_weight_update_run(const Conv2dWeightUpdate& args, Range items, float* workspace) noexcept {
   const Conv2dGeometry& g = args.geometry;
   const Index chain = g.chain(), words = lock_words(chain);
+  // Of neighbouring weights of an output channel, at most 32, those that are not locked.
+  const auto writable = [&](Index unit, Index at, Index columns) {
+    const std::uint32_t all = columns == 32 ? ~0u : (1u << columns) - 1u;
+    return args.locks ? ~lock_bits(args.locks + unit * words, at, columns) & all : all;
+  };
+  if (is_sparse_weight_gradient(g, args.dy)) {
+    const F step = splat(-args.lr);
+    sparse_weight_gradient(
+        g, args.dy, args.x, outputs_of(items, g), workspace,
+        [&](Index o, Index at, Index count) {
+          std::uint32_t any = 0;
+          for (Index i = 0; i < count; i += 32)
+            any |= writable(o, at + i, smaller(32, count - i));
+          return any != 0;
+        },
+        [&](Index o, Index at, Index count, const float* gradient) {
+          float* w = args.w + o * chain + at;
+          for_vectors(0, count, [&](Index i, Index lanes) {
+            const F v = load_first(gradient + i, lanes) + F{};
+            const std::uint32_t bits = writable(o, at + i, lanes);
+            if (bits == (1u << lanes) - 1u) {
+              store_first(w + i, fma(step, v, load_first(w + i, lanes)), lanes);
+            } else {
+              const I free = lanes_of(bits);
+              store_lanes(w + i, fma(step, v, load_lanes(w + i, free)), free);
+            }
+          });
+        });
+    return;
+  }
   const Plan plan(g);
   for_weights(g, args.dy, args.x, items, workspace, workspace + plan.sums,
               [&](Index unit, Index rows, Index at, Index columns) {
@@ -354,8 +406,7 @@ void conv2d_weight_update_run(const Conv2dWeightUpdate& args, Range items, float
                 const std::uint32_t all = columns == 32 ? ~0u : (1u << columns) - 1u;
                 std::uint32_t any = 0;
                 for (Index i = 0; i < rows; i++) {
-                  tile.writable[i] =
-                      args.locks ? ~lock_bits(args.locks + (unit + i) * words, at, columns) & all : all;
+                  tile.writable[i] = writable(unit + i, at, columns);
                   any |= tile.writable[i];
                   tile.plain = tile.plain && tile.writable[i] == all;
                 }

@@ -8,87 +8,11 @@
 // chains, and reads b from a panel of kSparseChain x kSparseColumns in L1.
 #pragma once
 
-#include "kernels/micro_kernel.h"
 #include "kernels/panels.h"
+#include "kernels/terms.h"
 
 namespace milliner::MILLINER_SET {
 namespace {
-
-// A term of a chain: the step at which it stands, and the factor that is not zero.
-struct Term {
-  std::uint32_t step;
-  float factor;
-};
-
-// Floats of the workspace that a term takes.
-constexpr Index kTermFloats = sizeof(Term) / sizeof(float);
-
-constexpr Index kSparseColumns = Index{kSparseVectors} * kLanes;
-
-// Most terms that a product has which is computed by its terms.
-constexpr Index most_terms(Index rows, Index chain) {
-  return static_cast<Index>(kSparseShare * static_cast<double>(rows) * static_cast<double>(chain));
-}
-
-// By its bits, so that whoever counts and whoever lists agree in any mode of the processor: a subnormal number
-// is a term, which adds 0 where it is read as 0.
-MILLINER_INLINE bool is_term(float factor) { return __builtin_bit_cast(std::uint32_t, factor) << 1 != 0; }
-
-// Whether so few elements of a are not zero that computing `columns` columns by terms pays.
-inline bool is_sparse(const float* a, Index rows, Index chain, Index columns) {
-  if (rows < kSparseFrom || 2 * columns < kSparseColumns)
-    return false;
-  const Index most = most_terms(rows, chain);
-  Index count = 0;
-  for (Index row = 0; row < rows && count <= most; row++) {
-    I ones{};
-    for_vectors(row * chain, (row + 1) * chain,
-                [&](Index i, Index lanes) { ones -= ((U)load_first(a + i, lanes) << 1u) != U{}; });
-    for (int lane = 0; lane < kLanes; lane++)
-      count += ones[lane];
-  }
-  return count <= most;
-}
-
-// Lists the terms of a run of a row; `to` has room for one more than there are. Returns the end of the list.
-MILLINER_INLINE Term* list_terms(const float* from, Index length, Term* to) {
-  for (Index t = 0; t < length; t++) {
-    *to = {static_cast<std::uint32_t>(t), from[t]};
-    to += is_term(from[t]) ? 1 : 0; // without a branch that nobody could predict
-  }
-  return to;
-}
-
-// Rows of the panel are V vectors long.
-template <int V>
-MILLINER_INLINE void run_terms(const Term* terms, Index count, const float* panel, F (&tile)[1][V]) {
-  for (const Term* end = terms + count; terms < end; terms++) {
-    const F factor = splat(terms->factor);
-    const float* b = panel + static_cast<Index>(terms->step) * (V * kLanes);
-    MILLINER_UNROLL for (int j = 0; j < V; j++) tile[0][j] = fma(factor, load(b + j * kLanes), tile[0][j]);
-  }
-}
-
-// Calls body.operator()<vectors>() with the number of vectors as a constant, a multiple of kSparseStep.
-template <int V = kSparseVectors, class Body>
-MILLINER_INLINE void with_vectors(Index vectors, const Body& body) {
-  if constexpr (V > kSparseStep) {
-    if (vectors < V) {
-      with_vectors<V - kSparseStep>(vectors, body);
-      return;
-    }
-  }
-  body.template operator()<V>();
-}
-
-// Vectors of a tile over so many columns.
-constexpr Index vectors_over(Index columns) { return round_up(ceil_div(columns, kLanes), kSparseStep); }
-
-// The same for each of the panels of so many columns, all about as wide:
-// a narrow rest would wait for its own chains.
-constexpr Index vectors_of_panels(Index columns) {
-  return vectors_over(ceil_div(columns, larger(ceil_div(columns, kSparseColumns), 1)));
-}
 
 // A part of a matrix that will be read soon.
 struct Region {
@@ -103,24 +27,11 @@ struct Region {
   }
 };
 
-// Continues the chains of a row of c.
-template <int V>
-__attribute__((noinline)) void sparse_tile(const Term* terms, Index count, const float* panel, float* chains,
-                                           bool first) {
-  F tile[1][V];
-  if (first)
-    clear(tile);
-  else
-    load_tile(tile, chains, 0);
-  run_terms(terms, count, panel, tile);
-  store_tile(tile, chains, 0);
-}
-
 // Floats of scratch.
 constexpr std::size_t sparse_workspace(Index rows, Index chain) {
   const Index block = smaller(rows, kSparseRows);
   return static_cast<std::size_t>((kSparseChain + block) * kSparseColumns +
-                                  (smaller(most_terms(rows, chain), block * chain) + 1) * kTermFloats +
+                                  term_floats(smaller(most_terms(rows, chain), block * chain)) +
                                   round_up(block * ceil_div(chain, kSparseChain), kTermFloats));
 }
 
@@ -168,7 +79,7 @@ MILLINER_INLINE void sparse_product(const float* a, Index rows, Index chain, Ind
           for (Index i = 0; i < count; i++) {
             ahead.fetch(i, count);
             const Index terms_of_row = length > 0 ? *length_of++ : 0;
-            sparse_tile<V>(next, terms_of_row, panel, chains + i * kSparseColumns, t0 == 0);
+            sparse_tile<V>(next, terms_of_row, panel, V * kLanes, chains + i * kSparseColumns, t0 == 0);
             next += terms_of_row;
           }
         });

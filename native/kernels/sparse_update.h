@@ -14,14 +14,14 @@ namespace {
 class RowTerms {
 public:
   static constexpr Index workspace(Index n, Index m) {
-    return (most_terms(n, m) + 1) * kTermFloats + 2 * m + 16 * n;
+    return term_floats(most_terms(n, m)) + 2 * m + 16 * n;
   }
 
   // place(i): of row begin + i, or -1.
   template <class Place>
   RowTerms(const float* dy, Index n, Index m, Index begin, Index end, float* memory, const Place& place)
       : terms_(reinterpret_cast<Term*>(memory)),
-        spans_(reinterpret_cast<std::int32_t*>(terms_ + most_terms(n, m) + 1)) {
+        spans_(reinterpret_cast<std::int32_t*>(memory + term_floats(most_terms(n, m)))) {
     float* columns = reinterpret_cast<float*>(spans_ + 2 * m);
     Term* listed = terms_;
     for (Index i = begin; i < end; i += 16) {
@@ -67,7 +67,7 @@ __attribute__((noinline)) void update_row_by_terms(const Update<Rule>& shared, c
   const Update<Rule> update = shared;
   F g[1][V];
   clear(g);
-  run_terms(terms, count, panel, g);
+  run_terms(terms, count, panel, V * kLanes, g);
   add_zero(g);
   if (follow_each_other(columns, V * kLanes, listed)) {
     MILLINER_UNROLL for (int j = 0; j < V; j++)
@@ -137,7 +137,7 @@ void update_free_lanes_by_terms(const Update<Rule>& update, const RowTerms& term
         continue;
       F g[1][1];
       clear(g);
-      run_terms(terms.of(place), terms.count(place), panel, g);
+      run_terms(terms.of(place), terms.count(place), panel, width, g);
       add_zero(g);
       step_free_lanes(update, g[0][0], row, column, free, lanes);
     }

@@ -117,4 +117,15 @@ constexpr Index kConvolutionPixels = 288;
 constexpr Index kConvolutionRows = 192;
 static_assert(kConvolutionRows % kRowStep == 0);
 
+// Gradients of a convolution by the terms of dy (conv2d_sparse_input.h, conv2d_sparse_weight.h), where a
+// sample of its pixels says that at most kSparseGradient of it are not zero. A piece of the input gradient's
+// chains, kSparseConvolutionPiece x kSparseColumns weights, and the pixels that a block of the weight
+// gradient reads, kSparsePixels floats, stay in L1; the partial chains of a group of output channels,
+// kSparseSums floats, in L2.
+constexpr Index kSampledPixels = 512;
+constexpr double kSparseGradient = 0.4;
+constexpr Index kSparseConvolutionPiece = 128;
+constexpr Index kSparsePixels = 7 * 1024;
+constexpr Index kSparseSums = 96 * 1024;
+
 } // namespace milliner::MILLINER_SET

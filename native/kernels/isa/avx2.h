@@ -45,5 +45,29 @@ MILLINER_INLINE void transpose_quads(F& a, F& b, F& c, F& d) {
   d = __builtin_shufflevector(ef, gh, 2, 3, 10, 11, 6, 7, 14, 15);
 }
 
+// Byte i of of[mask] is the lane of the i-th bit that is set in mask.
+struct SetLanes {
+  std::uint64_t of[256] = {};
+  constexpr SetLanes() {
+    for (unsigned mask = 0; mask < 256; mask++)
+      for (unsigned lane = 0, at = 0; lane < 8; lane++)
+        if (mask >> lane & 1) {
+          of[mask] |= std::uint64_t{lane} << at;
+          at += 8;
+        }
+  }
+};
+constexpr SetLanes kSetLanes;
+
+// Moves the lanes whose mask is set to the front, in their order; the others become arbitrary. Returns how
+// many they are.
+MILLINER_INLINE Index pack_lanes(I mask, U& a, U& b) {
+  const auto bits = static_cast<unsigned>(_mm256_movemask_ps((__m256)mask));
+  const __m256i order = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(kSetLanes.of[bits])));
+  a = (U)_mm256_permutevar8x32_epi32((__m256i)a, order);
+  b = (U)_mm256_permutevar8x32_epi32((__m256i)b, order);
+  return __builtin_popcount(bits);
+}
+
 } // namespace
 } // namespace milliner::MILLINER_SET

@@ -62,6 +62,15 @@ MILLINER_INLINE void transpose_quads(F& a, F& b, F& c, F& d) {
   d = __builtin_shufflevector(ef, gh, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
 }
 
+// Moves the lanes whose mask is set to the front, in their order; the others become arbitrary. Returns how
+// many they are.
+MILLINER_INLINE Index pack_lanes(I mask, U& a, U& b) {
+  const __mmask16 bits = _mm512_movepi32_mask((__m512i)mask);
+  a = (U)_mm512_maskz_compress_epi32(bits, (__m512i)a);
+  b = (U)_mm512_maskz_compress_epi32(bits, (__m512i)b);
+  return __builtin_popcount(bits);
+}
+
 } // namespace
 } // namespace milliner::MILLINER_SET
 

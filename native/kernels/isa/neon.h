@@ -52,5 +52,28 @@ MILLINER_INLINE void transpose_quads(F& a, F& b, F& c, F& d) {
   d = __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
 }
 
+// Bytes of the lanes of the bits that are set in a mask, in their order.
+struct SetLanes {
+  std::uint8_t of[16][16] = {};
+  constexpr SetLanes() {
+    for (int mask = 0; mask < 16; mask++)
+      for (int lane = 0, at = 0; lane < 4; lane++)
+        if (mask >> lane & 1)
+          for (int byte = 0; byte < 4; byte++)
+            of[mask][at++] = static_cast<std::uint8_t>(4 * lane + byte);
+  }
+};
+constexpr SetLanes kSetLanes;
+
+// Moves the lanes whose mask is set to the front, in their order; the others become arbitrary. Returns how
+// many they are.
+MILLINER_INLINE Index pack_lanes(I mask, U& a, U& b) {
+  const std::uint32_t bits = vaddvq_u32((U)mask & U{1, 2, 4, 8});
+  const uint8x16_t order = vld1q_u8(kSetLanes.of[bits]);
+  a = (U)vqtbl1q_u8((uint8x16_t)a, order);
+  b = (U)vqtbl1q_u8((uint8x16_t)b, order);
+  return __builtin_popcount(bits);
+}
+
 } // namespace
 } // namespace milliner::MILLINER_SET

@@ -106,5 +106,18 @@ MILLINER_INLINE void transpose_quads(F& a, F& b, F& c, F& d) {
   d = __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
 }
 
+// Moves the lanes whose mask is set to the front, in their order; the others become arbitrary. Returns how
+// many they are.
+MILLINER_INLINE Index pack_lanes(I mask, U& a, U& b) {
+  Index count = 0;
+  for (int lane = 0; lane < kLanes; lane++)
+    if (mask[lane]) {
+      a[count] = a[lane];
+      b[count] = b[lane];
+      count++;
+    }
+  return count;
+}
+
 } // namespace
 } // namespace milliner::MILLINER_SET
