@@ -5,7 +5,7 @@
 #include <memory>
 
 // Version of src/addon.ts's table: `addonAbi` there.
-#define MILLINER_ADDON_ABI 3
+#define MILLINER_ADDON_ABI 4
 
 namespace milliner {
 

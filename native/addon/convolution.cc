@@ -60,6 +60,27 @@ Index pool_output_size(Call& call, const MaxPool2dGeometry& g) {
                    : 0;
 }
 
+// The pooling behind a convolution, [kernelHeight, kernelWidth, strideY, strideX], with the images that it sees.
+MaxPool2dGeometry pooling_of(Call& call, std::size_t i, const Conv2dGeometry& g) {
+  const std::int32_t* p = call.integers(i, "pool", 4);
+  if (!p)
+    return {};
+  for (int j = 0; j < 4; j++)
+    if (p[j] < 1)
+      call.refuse("pool[%d] is %d, and must be 1 or more", j, p[j]);
+  if (!call.ok())
+    return {};
+  const MaxPool2dGeometry pool = {g.n, g.out_height(), g.out_width(), g.out, p[0], p[1], p[2], p[3]};
+  if (pool.height < pool.kernel_height || pool.width < pool.kernel_width)
+    call.refuse("a window of %d x %d does not fit into %lld x %lld", p[0], p[1],
+                static_cast<long long>(pool.height), static_cast<long long>(pool.width));
+  else if (call.product(call.product(pool.height, pool.width), pool.channels) > 0x7FFFFFFF)
+    call.refuse("an image of %lld x %lld x %lld has more elements than argmax can count",
+                static_cast<long long>(pool.height), static_cast<long long>(pool.width),
+                static_cast<long long>(pool.channels));
+  return call.ok() ? pool : MaxPool2dGeometry{};
+}
+
 } // namespace
 
 napi_value addon_conv2d_forward(napi_env env, napi_callback_info info) {
@@ -69,19 +90,29 @@ napi_value addon_conv2d_forward(napi_env env, napi_callback_info info) {
   args.x = call.floats(0, "x", input_size(call, g));
   args.w = call.floats(1, "w", weight_size(call, g));
   args.bias = call.optional_floats(2, "bias", g.out);
-  args.y = call.floats(3, "y", output_size(call, g));
+  args.pools = call.is_given(11);
+  if (args.pools)
+    args.pool = pooling_of(call, 11, g);
+  const Index outputs = args.pools ? pool_output_size(call, args.pool) : output_size(call, g);
+  args.y = call.floats(3, "y", outputs);
   args.geometry = g;
   args.relu = call.boolean(5, "relu");
   args.gate = call.optional_floats(6, "gate", g.out);
-  args.h = call.optional_floats(7, "h", output_size(call, g));
+  args.h = call.optional_floats(7, "h", outputs);
+  if (call.is_given(12)) {
+    args.argmax = call.integers(12, "argmax", outputs);
+    if (!args.pools)
+      call.refuse("argmax is of the pooling, and none is given");
+  }
   args.drop = call.is_given(9);
   if (args.drop) {
     args.keep = call.keep(8);
     args.random = call.random(9);
     if (call.is_given(10)) {
       args.numbers = call.ascending(10, "numbers", g.out, Index{1} << 32);
-      call.apart("numbers", args.numbers, g.out, "y", args.y, output_size(call, g));
-      call.apart("numbers", args.numbers, g.out, "h", args.h, args.h ? output_size(call, g) : 0);
+      call.apart("numbers", args.numbers, g.out, "y", args.y, outputs);
+      call.apart("numbers", args.numbers, g.out, "h", args.h, args.h ? outputs : 0);
+      call.apart("numbers", args.numbers, g.out, "argmax", args.argmax, args.argmax ? outputs : 0);
     }
     if (!args.relu)
       call.refuse("dropout needs relu, whose zeros mark the dropped units for the backward");
@@ -154,6 +185,30 @@ napi_value addon_max_pool2d_backward(napi_env env, napi_callback_info info) {
       }
   }
   return call.run(call.environment().table->max_pool2d_backward, args);
+}
+
+napi_value addon_max_pool2d_activation_backward(napi_env env, napi_callback_info info) {
+  Call call(env, info, "maxPool2dActivationBackward", 10);
+  const MaxPool2dGeometry g = pool_geometry(call, 7);
+  const Index outputs = pool_output_size(call, g);
+  MaxPool2dActivationBackward args{};
+  args.dy = call.floats(0, "dy", outputs);
+  args.argmax = call.integers(1, "argmax", outputs);
+  args.h = call.optional_floats(2, "h", outputs);
+  args.gate = call.optional_floats(3, "gate", g.channels);
+  args.dv = call.floats(4, "dv", pool_input_size(call, g));
+  args.dgate = call.optional_floats(5, "dgate", g.channels);
+  args.dbias = call.optional_floats(6, "dbias", g.channels);
+  args.geometry = g;
+  args.relu = call.boolean(8, "relu");
+  args.keep = call.keep(9);
+  if (!args.h && (args.relu || args.dgate))
+    call.refuse("h is missing; %s needs it", args.relu ? "relu" : "dgate");
+  if (call.ok() && g.overlaps())
+    call.refuse("windows of %lld x %lld overlap with strides %lld x %lld",
+                static_cast<long long>(g.kernel_height), static_cast<long long>(g.kernel_width),
+                static_cast<long long>(g.stride_y), static_cast<long long>(g.stride_x));
+  return call.run(call.environment().table->max_pool2d_activation_backward, args);
 }
 
 } // namespace milliner

@@ -3,15 +3,16 @@
 //
 //   forward          v = sum over r, s, c of x[i][oy sy + r - py][ox sx + s - px][c] * w[o][r][s][c]
 //                        + bias[o];
-//                    then ReLU, dropout, h and gate as in linear_forward.h,
-//                    with a pixel (i, oy, ox) for the row
+//                    then ReLU, dropout, max pooling as in max_pool2d.h, h and gate as in linear_forward.h,
+//                    with a pixel (i, oy, ox) for the row of dropout
 //   input gradient   dx[i][iy][ix][c] = sum over r, s, o of dy[i][oy][ox][o] * w[o][r][s][c]
 //                    where oy sy + r - py = iy, same in x
 //   weight gradient  dw[o][r][s][c] = sum over i, oy, ox of
 //                        dy[i][oy][ox][o] * x[i][oy sy + r - py][ox sx + s - px][c]
 //   weight update    w = fma(-lr, dw, w) where the element is not locked; w is not written where it is
 //
-// Shapes   NHWC: x and dx [n, height, width, in]; y, h and dy [n, out_height, out_width, out]; w and dw
+// Shapes   NHWC: x and dx [n, height, width, in]; y, h and dy [n, out_height, out_width, out], with pooling y,
+//          h and argmax [n, pool.out_height, pool.out_width, out]; w and dw
 //          [out, kernel_height, kernel_width, in]; bias, gate [out]; contiguous, any alignment. No overlap.
 //          locks: rows of lock_words(chain) words as in optimizer_step.h, a row an output channel, or null.
 // Bits     one chain of fma per element from +0, then +0 is added, then the bias. Order of the chain:
@@ -22,6 +23,7 @@
 #pragma once
 
 #include "kernels/dropout.h"
+#include "kernels/max_pool2d.h"
 
 namespace milliner {
 
@@ -50,6 +52,9 @@ struct Conv2dForward {
   double keep = 1;
   Random random = {};
   const std::uint32_t* numbers = nullptr; // of the channels in the full layer, [out] ascending; or null
+  bool pools = false;
+  MaxPool2dGeometry pool = {};    // of images [n, out_height, out_width, out]
+  std::int32_t* argmax = nullptr; // or null
 };
 
 struct Conv2dInputGradient {

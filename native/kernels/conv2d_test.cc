@@ -1,3 +1,4 @@
+#include "kernels/activation.h"
 #include "kernels/conv2d_ref.h"
 #include "test/kernel_test.h"
 
@@ -166,6 +167,54 @@ CASE("conv2d_forward does ReLU, dropout by pixel and channel of the full layer, 
         CHECK(test::same_bits(&h[i], &v, 1));
     }
     CHECK(p.y.intact() && h.intact());
+  }
+}
+
+CASE("conv2d_forward pools what ReLU and dropout leave, then opens the gate") {
+  unsigned seed = 0;
+  for (const Conv2dGeometry& g : geometries()) {
+    Problem p(g, ++seed);
+    if (g.out_height() < 1 || g.out_width() < 1)
+      continue;
+    Numbers& numbers = p.numbers;
+    const MaxPool2dGeometry pool = {g.n,
+                                    g.out_height(),
+                                    g.out_width(),
+                                    g.out,
+                                    1 + numbers.below(smaller(g.out_height(), 3)),
+                                    1 + numbers.below(smaller(g.out_width(), 3)),
+                                    1 + numbers.below(3),
+                                    1 + numbers.below(3)};
+    const Index pooled = g.n * pool.out_height() * pool.out_width() * g.out;
+    Floats gate(g.out, numbers), y(pooled, 1), h(pooled, 2), expected(pooled), gated(pooled);
+    test::Guarded<std::int32_t> argmax(pooled, 1), winners(pooled);
+    for (Index o = 0; o < g.out; o++)
+      if (numbers.chance(0.3))
+        gate[o] = 0;
+    Conv2dForward args = {p.x.data(), p.w.data(), seed % 4 ? p.bias.data() : nullptr,
+                          p.y.data(), g,          seed % 3 > 0};
+    args.drop = args.relu && seed % 2;
+    args.keep = 0.7;
+    args.random = {numbers.word(), numbers.word(), 3, seed};
+    RUN(conv2d_forward, args, 1);
+    RUN(max_pool2d_forward, (MaxPool2dForward{p.y.data(), expected.data(), winners.data(), pool}), 1);
+    args.y = y.data();
+    args.pools = true;
+    args.pool = pool;
+    args.argmax = seed % 5 ? argmax.data() : nullptr;
+    args.gate = seed % 7 ? gate.data() : nullptr;
+    args.h = args.gate ? h.data() : nullptr;
+
+    RUN(conv2d_forward, args, 1 + seed % 3);
+
+    if (args.gate)
+      RUN(gate_apply,
+          (GateApply{expected.data(), gate.data(), gated.data(), pooled / larger(g.out, 1), g.out}), 1);
+    CHECK(test::same_bits(y.data(), (args.gate ? gated : expected).data(), pooled));
+    CHECK(!args.h || test::same_bits(h.data(), expected.data(), pooled));
+    for (Index i = 0; i < pooled && args.argmax; i++)
+      CHECK(argmax[i] == winners[i]);
+    CHECK(y.intact() && h.intact() && argmax.intact());
   }
 }
 

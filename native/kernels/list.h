@@ -37,6 +37,7 @@
   X(conv2d_weight_update, Conv2dWeightUpdate, "conv2dWeightUpdate")                                          \
   X(max_pool2d_forward, MaxPool2dForward, "maxPool2dForward")                                                \
   X(max_pool2d_backward, MaxPool2dBackward, "maxPool2dBackward")                                             \
+  X(max_pool2d_activation_backward, MaxPool2dActivationBackward, "maxPool2dActivationBackward")              \
   X(batch_norm_statistics, BatchNormStatistics, "batchNormStatistics")                                       \
   X(batch_norm_forward, BatchNormForward, "batchNormForward")                                                \
   X(batch_norm_backward, BatchNormBackward, "batchNormBackward")                                             \

@@ -93,6 +93,70 @@ void spread_image(const float* dy, const std::int32_t* argmax, float* dx, const 
   }
 }
 
+// Channels [channel, channel + V vectors), the last of `last_lanes`: as in activation.cc, the chains of the
+// sums stay in registers.
+template <int V>
+void activation_channels(const MaxPool2dActivationBackward& args, Index channel, Index last_lanes) {
+  const MaxPool2dGeometry& g = args.geometry;
+  const F scale = splat(static_cast<float>(1.0 / args.keep));
+  const auto lanes_of_vector = [&](int j) { return j + 1 < V ? Index{kLanes} : last_lanes; };
+  F gate[V], dgate[V], dbias[V];
+  MILLINER_UNROLL for (int j = 0; j < V; j++) {
+    gate[j] = args.gate ? load_first(args.gate + channel + j * kLanes, lanes_of_vector(j)) : F{};
+    dgate[j] = dbias[j] = F{};
+  }
+  float* dv = args.dv + channel;
+  const auto zero_pixels = [&](Index count) {
+    for (Index i = 0; i < count; i++, dv += g.channels)
+      MILLINER_UNROLL for (int j = 0; j < V; j++) store_first(dv + j * kLanes, F{}, lanes_of_vector(j));
+  };
+  for (Index image = 0; image < g.n; image++) {
+    for (Index oy = 0; oy < g.out_height(); oy++) {
+      const Index next = oy + 1 < g.out_height() ? (oy + 1) * g.stride_y : g.height;
+      for (Index r = 0; r < g.kernel_height; r++) {
+        Index at = ((image * g.out_height() + oy) * g.out_width()) * g.channels + channel;
+        for (Index ox = 0; ox < g.out_width(); ox++, at += g.channels) {
+          F d[V];
+          U from_first[V]; // where the maximum is, counted from the first pixel of this row of the window
+          const Index first = ((oy * g.stride_y + r) * g.width + ox * g.stride_x) * g.channels + channel;
+          MILLINER_UNROLL for (int j = 0; j < V; j++) {
+            const Index i = at + j * kLanes, lanes = lanes_of_vector(j);
+            const F dy = load_first(args.dy + i, lanes);
+            const F h = args.h ? load_first(args.h + i, lanes) : F{};
+            if (args.dgate && r == 0)
+              dgate[j] = fma(dy, h, dgate[j]);
+            const F u = args.gate ? (gate[j] == F{} ? F{} : dy * gate[j]) : dy;
+            d[j] = (u + F{}) * scale;
+            if (args.relu)
+              d[j] = h > F{} ? d[j] : F{};
+            from_first[j] = (U)load_first(reinterpret_cast<const float*>(args.argmax + i), lanes) -
+                            splat(static_cast<std::uint32_t>(first + j * kLanes)) - lane_numbers();
+          }
+          for (Index s = 0; s < g.kernel_width; s++, dv += g.channels)
+            MILLINER_UNROLL for (int j = 0; j < V; j++) {
+              const F here = from_first[j] == splat(static_cast<std::uint32_t>(s * g.channels)) ? d[j] : F{};
+              if (args.dbias)
+                dbias[j] = dbias[j] + here;
+              store_first(dv + j * kLanes, here, lanes_of_vector(j));
+            }
+          zero_pixels((ox + 1 < g.out_width() ? (ox + 1) * g.stride_x : g.width) - ox * g.stride_x -
+                      g.kernel_width);
+        }
+      }
+      zero_pixels((next - oy * g.stride_y - g.kernel_height) * g.width);
+    }
+  }
+  MILLINER_UNROLL for (int j = 0; j < V; j++) {
+    const Index at = channel + j * kLanes;
+    if (args.dgate)
+      store_first(args.dgate + at, dgate[j] + F{}, lanes_of_vector(j));
+    if (args.dbias)
+      store_first(args.dbias + at, dbias[j] + F{}, lanes_of_vector(j));
+  }
+}
+
+constexpr Index kChannels = 4 * kLanes; // of an item
+
 } // namespace
 
 Work max_pool2d_forward_work(const MaxPool2dForward& args) noexcept {
@@ -117,10 +181,22 @@ void max_pool2d_backward_run(const MaxPool2dBackward& args, Range items, float*)
   const MaxPool2dGeometry& g = args.geometry;
   const Index image = g.height * g.width * g.channels;
   const Index pooled = g.out_height() * g.out_width() * g.channels;
-  const bool apart = g.stride_y >= g.kernel_height && g.stride_x >= g.kernel_width;
   for (Index i = items.begin; i < items.end; i++)
-    (apart ? spread_image : scatter_image)(args.dy + i * pooled, args.argmax + i * pooled,
-                                           args.dx + i * image, g);
+    (g.overlaps() ? scatter_image : spread_image)(args.dy + i * pooled, args.argmax + i * pooled,
+                                                  args.dx + i * image, g);
+}
+
+Work max_pool2d_activation_backward_work(const MaxPool2dActivationBackward& args) noexcept {
+  return {ceil_div(args.geometry.channels, kChannels), pool_nanoseconds(args.geometry), 0};
+}
+
+void max_pool2d_activation_backward_run(const MaxPool2dActivationBackward& args, Range items,
+                                        float*) noexcept {
+  const Index end = smaller(items.end * kChannels, args.geometry.channels);
+  Index channel = items.begin * kChannels;
+  for (; channel + kChannels <= end; channel += kChannels)
+    activation_channels<4>(args, channel, kLanes);
+  for_vectors(channel, end, [&](Index at, Index lanes) { activation_channels<1>(args, at, lanes); });
 }
 
 } // namespace milliner::MILLINER_SET

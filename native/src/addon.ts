@@ -162,6 +162,8 @@ export interface Addon {
    * [n, (height + 2 padY - kernelHeight) / strideY + 1, ..., out]. Chain: kernel row, kernel column, input channel;
    * padding contributes nothing, and is at most the kernel's size. What follows the chain is as in `linearForward`, with
    * pixels (image, row, column of the output) for rows: gate and numbers [out], h like y; `keep` counts with `random`.
+   * With `pool` = [kernelHeight, kernelWidth, strideY, strideX] the maximum of every window comes before h and the gate, as
+   * `maxPool2dForward` takes it: y and h are as large as what it writes, and argmax, if given, is the same.
    */
   conv2dForward(
     x: Float32Array,
@@ -175,6 +177,8 @@ export interface Addon {
     keep?: number,
     random?: Uint32Array | null,
     numbers?: Uint32Array | null,
+    pool?: Int32Array | null,
+    argmax?: Int32Array | null,
   ): void;
   /** Chain of an element of dx: kernel row, kernel column (both ascending), output channel. */
   conv2dInputGradient(dy: Float32Array, w: Float32Array, dx: Float32Array, geometry: Int32Array): void;
@@ -199,6 +203,24 @@ export interface Addon {
   maxPool2dForward(x: Float32Array, y: Float32Array, argmax: Int32Array, geometry: Int32Array): void;
   /** Scatters dy to the argmax positions; dx is zeroed first; overlapping windows add in ascending output order. */
   maxPool2dBackward(dy: Float32Array, argmax: Int32Array, dx: Float32Array, geometry: Int32Array): void;
+  /**
+   * The backward of an activation, a pooling whose windows do not overlap, and a gate, in one: `activationBackward` with the
+   * gate, `maxPool2dBackward`, and `activationBackward` with `relu` and `keep` after each other, with their bits. dy, h (the
+   * value before the gate) and argmax are of the pooled image, dv of the other; gate, dgate, dbias [channels]. A position in
+   * argmax that lies outside its window gets nothing.
+   */
+  maxPool2dActivationBackward(
+    dy: Float32Array,
+    argmax: Int32Array,
+    h: Float32Array | null,
+    gate: Float32Array | null,
+    dv: Float32Array,
+    dgate: Float32Array | null,
+    dbias: Float32Array | null,
+    geometry: Int32Array,
+    relu: boolean,
+    keep: number,
+  ): void;
 
   // --- normalisation: channels last ---------------------------------------------------------------------------------
 
@@ -458,4 +480,4 @@ export interface Addon {
 }
 
 /** Version of the table above; raised with every change of a signature. */
-export const addonAbi = 3;
+export const addonAbi = 4;

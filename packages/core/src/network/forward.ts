@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import { conv2d } from "../operations/conv2d.ts";
+import { conv2d, type Pooling } from "../operations/conv2d.ts";
 import { add, applyGate, dropout, relu } from "../operations/elementwise.ts";
 import { linear, type DropoutDraw } from "../operations/linear.ts";
 import { maxPool2d } from "../operations/max-pool2d.ts";
@@ -28,11 +28,13 @@ export interface ForwardOptions {
   readonly gates?: ReadonlyMap<string, Tensor> | undefined;
 }
 
-/** A run of nodes that one kernel computes: a product and the elementwise layers behind it that nobody else reads. */
+/** A run of nodes that one kernel computes: a product and the layers behind it that nobody else reads. */
 interface Step {
   readonly node: LayerNode;
   readonly relu: boolean;
   readonly dropout: LayerNode | undefined;
+  /** Of a convolution. */
+  readonly pool: Pooling | undefined;
   /** The last node of the run: its output is the step's. */
   readonly last: LayerNode;
   /** Name of the space whose gate is applied to the output. */
@@ -40,6 +42,11 @@ interface Step {
 }
 
 const compiled = new WeakMap<Network, readonly Step[]>();
+
+/** Whether windows do not overlap. */
+function isApart({ kernel, stride }: Pooling): boolean {
+  return stride[0] >= kernel[0] && stride[1] >= kernel[1];
+}
 
 function compile(network: Network): readonly Step[] {
   const known = compiled.get(network);
@@ -56,6 +63,7 @@ function compile(network: Network): readonly Step[] {
     let last = node;
     let reluFused = false;
     let dropoutNode: LayerNode | undefined;
+    let pool: Pooling | undefined;
     if (node.layer.kind === "linear" || node.layer.kind === "conv2d") {
       let next = onlyReader(last.name);
       if (next?.layer.kind === "relu") {
@@ -68,8 +76,20 @@ function compile(network: Network): readonly Step[] {
           done.add(next.name);
         }
       }
+      next = onlyReader(last.name);
+      if (node.layer.kind === "conv2d" && next?.layer.kind === "max-pool2d" && isApart(next.layer)) {
+        [last, pool] = [next, next.layer];
+        done.add(next.name);
+      }
     }
-    steps.push({ node, relu: reluFused, dropout: dropoutNode, last, gate: gatePoints.get(last.name)?.name });
+    steps.push({
+      node,
+      relu: reluFused,
+      dropout: dropoutNode,
+      pool,
+      last,
+      gate: gatePoints.get(last.name)?.name,
+    });
   }
   compiled.set(network, steps);
   return steps;
@@ -107,7 +127,8 @@ function run(step: Step, inputs: readonly Tensor[], parameters: Parameters, opti
       const { stride, padding } = layer;
       const draw = step.dropout === undefined ? undefined : drawOf(step.dropout, training);
       const weight = parameter(parameters, `${node.name}.weight`);
-      return conv2d(x, weight, { bias, stride, padding, relu: step.relu, dropout: draw, gate }, tape);
+      const { relu, pool } = step;
+      return conv2d(x, weight, { bias, stride, padding, relu, dropout: draw, pool, gate }, tape);
     }
     case "max-pool2d":
       return gated(maxPool2d(x, layer.kernel, layer.stride, tape));
@@ -131,7 +152,8 @@ function run(step: Step, inputs: readonly Tensor[], parameters: Parameters, opti
 /**
  * Runs a network on a batch.
  *
- * A chain `linear` or `conv2d`, `relu`, `dropout` with the gate behind it is one kernel. The bits do not depend on that.
+ * A chain `linear` or `conv2d`, `relu`, `dropout` with the gate behind it is one kernel, and so is the max pooling between a
+ * convolution and its gate. The bits do not depend on that.
  *
  * @param x - [n, ...network.inputShape]
  * @param parameters - by name, `NODE.weight` and `NODE.bias`; others may be present

@@ -11,6 +11,7 @@ import { conv2d } from "./conv2d.ts";
 import { applyGate, dropout, multiply } from "./elementwise.ts";
 import { sum } from "./loss.ts";
 import { linear } from "./linear.ts";
+import { maxPool2d } from "./max-pool2d.ts";
 import { reshape } from "./shape.ts";
 
 function uniform(name: string, shape: Shape, seed = 0): GradientInput {
@@ -60,47 +61,60 @@ describe.each(availableBackends())("on $name", (backend) => {
     },
   );
 
-  test("dropout and gate in one pass have the bits, and the gradients, of one after the other", () => {
-    const open = new Stream(0, "gate").uniform(7, -1, 1);
-    const [x, w, bias, gate] = [
-      uniform("x", [3, 5, 4, 2]),
-      uniform("w", [7, 3, 2, 2]),
-      uniform("bias", [7]),
-      { shape: [7], values: open.map((value, i) => (i === 2 ? 0 : value)) },
-    ];
-    const draw = {
-      keep: 0.7,
-      stream: new Stream(4, "draw"),
-      step: 5,
-      numbers: Uint32Array.of(1, 2, 5, 6, 9, 40, 41),
-    };
-    const run = (fused: boolean): readonly (readonly number[])[] =>
-      tidy(() => {
-        const leaves = [x, w, bias, gate].map(({ shape, values }) =>
-          tensor(values, shape, { backend, requiresGrad: true }),
-        );
-        const [xs, ws, b, a] = leaves as [Tensor, Tensor, Tensor, Tensor];
-        const tape = new Tape();
-        const options = { bias: b, relu: true, padding: [1, 0] } as const;
+  const pools = [
+    { pool: undefined },
+    { pool: { kernel: [2, 2], stride: [2, 2] } },
+    { pool: { kernel: [2, 1], stride: [3, 2] } },
+  ] as const;
+  test.each(pools)(
+    "what follows in one pass has the bits, and the gradients, of one after the other: $pool",
+    ({ pool }) => {
+      const open = new Stream(0, "gate").uniform(7, -1, 1);
+      const [x, w, bias, gate] = [
+        uniform("x", [3, 5, 4, 2]),
+        uniform("w", [7, 3, 2, 2]),
+        uniform("bias", [7]),
+        { shape: [7], values: open.map((value, i) => (i === 2 ? 0 : value)) },
+      ];
+      const draw = {
+        keep: 0.7,
+        stream: new Stream(4, "draw"),
+        step: 5,
+        numbers: Uint32Array.of(1, 2, 5, 6, 9, 40, 41),
+      };
+      const run = (fused: boolean): readonly (readonly number[])[] =>
+        tidy(() => {
+          const leaves = [x, w, bias, gate].map(({ shape, values }) =>
+            tensor(values, shape, { backend, requiresGrad: true }),
+          );
+          const [xs, ws, b, a] = leaves as [Tensor, Tensor, Tensor, Tensor];
+          const tape = new Tape();
+          const options = { bias: b, relu: true, padding: [1, 0] } as const;
 
-        const y = fused
-          ? conv2d(xs, ws, { ...options, dropout: draw, gate: a }, tape)
-          : applyGate(dropout(conv2d(xs, ws, options, tape), draw, tape), a, tape);
-        const seed = uniform("seed", y.shape);
-        const loss = sum(multiply(y, tensor(seed.values, seed.shape, { backend }), tape), tape);
-        const gradients = tape.backward(loss);
+          const pooled = (v: Tensor): Tensor =>
+            pool === undefined ? v : maxPool2d(v, pool.kernel, pool.stride, tape);
+          const y = fused
+            ? conv2d(xs, ws, { ...options, dropout: draw, pool, gate: a }, tape)
+            : applyGate(pooled(dropout(conv2d(xs, ws, options, tape), draw, tape)), a, tape);
+          const seed = uniform("seed", y.shape);
+          const loss = sum(multiply(y, tensor(seed.values, seed.shape, { backend }), tape), tape);
+          const gradients = tape.backward(loss);
 
-        return [y, ...leaves.map((leaf) => gradients.get(leaf)!)].map((t) => [...t.data]);
-      });
+          return [y, ...leaves.map((leaf) => gradients.get(leaf)!)].map((t) => [...t.data]);
+        });
 
-    expect(run(true)).toEqual(run(false));
-  });
+      expect(run(true)).toEqual(run(false));
+    },
+  );
 
-  test("a gate of another size, and dropout without ReLU, are refused", () => {
+  test("a gate of another size, dropout without ReLU, and a pool larger than the output are refused", () => {
     tidy(() => {
       const x = zeros([1, 3, 3, 2], { backend });
       const w = zeros([4, 2, 2, 2], { backend });
 
+      expect(() => conv2d(x, w, { pool: { kernel: [3, 1], stride: [3, 1] } })).toThrow(
+        /pool takes images .* of at least 3 x 1 pixels, but got \[1, 2, 2, 4\]/,
+      );
       expect(() => conv2d(x, w, { gate: zeros([3], { backend }) })).toThrow(
         /gate has shape \[3\], expected \[4\]/,
       );

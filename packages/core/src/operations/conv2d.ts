@@ -2,6 +2,7 @@ import { ShapeError } from "../errors.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
 import type { LinearOptions } from "./linear.ts";
+import { integersOf, pooledShape } from "./max-pool2d.ts";
 
 /**
  * Pairs are [vertical, horizontal]. Bias, ReLU, dropout and gate follow each other as behind a linear layer, with channels
@@ -10,17 +11,26 @@ import type { LinearOptions } from "./linear.ts";
 export interface Conv2dOptions extends LinearOptions {
   readonly stride?: readonly [number, number];
   readonly padding?: readonly [number, number];
+  /** Max pooling between dropout and the gate, as `maxPool2d`. */
+  readonly pool?: Pooling | undefined;
+}
+
+/** Windows that do not overlap: no stride is smaller than its side of the kernel. */
+export interface Pooling {
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
 }
 
 /**
  * Cross-correlation, as PyTorch's conv2d, of images [n, height, width, in] with weights [out, kernelHeight, kernelWidth,
- * in], zero padding, then the bias, and if asked for a ReLU, dropout and the channels' gate, in one pass.
+ * in], zero padding, then the bias, and if asked for a ReLU, dropout, max pooling and the channels' gate, in one pass: what is
+ * pooled is never written.
  *
- * @returns [n, outHeight, outWidth, out]; the caller owns it
- * @throws ShapeError when the shapes do not fit or the kernel is larger than the padded image
+ * @returns [n, outHeight, outWidth, out], or as many windows as pooling has; the caller owns it
+ * @throws ShapeError when the shapes do not fit, the kernel is larger than the padded image, or a window larger than the output
  */
 export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?: Tape): Tensor {
-  const { bias, stride = [1, 1], padding = [0, 0], relu = false, dropout, gate } = options;
+  const { bias, stride = [1, 1], padding = [0, 0], relu = false, dropout, gate, pool } = options;
   if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[3] !== w.shape[3]) {
     throw new ShapeError(
       "SHAPE_MISMATCH",
@@ -70,7 +80,10 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
   );
   const recording =
     tape !== undefined && [x, w, bias, gate].some((input) => input !== undefined && tape.tracks(input));
-  const y = new Tensor([n, outHeight, outWidth, outputs], { backend });
+  const images = [n, outHeight, outWidth, outputs];
+  const shape = pool === undefined ? images : pooledShape("conv2d's pool", images, pool.kernel, pool.stride);
+  const y = new Tensor(shape, { backend });
+  const positions = pool !== undefined && recording ? new Tensor(y.shape, { backend }) : undefined;
   // The gate's gradient and the ReLU's mask need the value before the gate.
   const h = gate !== undefined && recording ? new Tensor(y.shape, { backend }) : undefined;
   const data = (t: Tensor | undefined): Float32Array | null => t?.data ?? null;
@@ -87,6 +100,8 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
     keep,
     dropout === undefined ? null : dropout.stream.key(dropout.step),
     dropout?.numbers,
+    pool === undefined ? null : Int32Array.of(...pool.kernel, ...pool.stride),
+    positions && integersOf(positions),
   );
 
   const leaves = [x, w, bias, gate].filter((input) => input !== undefined);
@@ -95,7 +110,21 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
     const dgate = gate !== undefined && sink.needs(gate) ? new Tensor([outputs], { backend }) : undefined;
     const pixels = n * outHeight * outWidth;
     let dv = dy;
-    if (relu || gate !== undefined) {
+    if (pool !== undefined) {
+      dv = new Tensor(images, { backend });
+      kernels.maxPool2dActivationBackward(
+        dy.data,
+        integersOf(positions!),
+        (h ?? y).data,
+        data(gate),
+        dv.data,
+        data(dgate),
+        data(dbias),
+        Int32Array.of(...images, ...pool.kernel, ...pool.stride),
+        relu,
+        keep,
+      );
+    } else if (relu || gate !== undefined) {
       dv = new Tensor(dy.shape, { backend });
       kernels.activationBackward(
         dy.data,

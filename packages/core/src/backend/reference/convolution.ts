@@ -4,6 +4,7 @@ import { checkKeep, checkSize, refuse } from "./argument.ts";
 import { dropped } from "./dropout.ts";
 import { checkAscending } from "./gather.ts";
 import { isLockedBit, lockWords } from "./optimizer-step.ts";
+import { poolingKernels } from "./pooling.ts";
 
 interface Geometry {
   readonly n: number;
@@ -26,7 +27,7 @@ function geometryOf(
   geometry: Int32Array,
   x: Float32Array,
   w: Float32Array,
-  y: Float32Array,
+  y: Float32Array | null,
 ): Geometry {
   checkSize(kernel, "geometry", geometry, 11);
   geometry.forEach((size, i) => {
@@ -112,9 +113,14 @@ export const convolutionKernels: Pick<
     keep = 1,
     random = null,
     numbers = null,
+    pool = null,
+    argmax = null,
   ) {
     const kernel = "conv2dForward";
-    const g = geometryOf(kernel, geometry, x, w, y);
+    const g = geometryOf(kernel, geometry, x, w, pool === null ? y : null);
+    const pixels = g.n * g.outHeight * g.outWidth;
+    checkSize(kernel, "pool", pool, 4);
+    if (pool === null && argmax !== null) refuse(kernel, "argmax is of the pooling, and none is given");
     checkSize(kernel, "bias", bias, g.outputs);
     checkSize(kernel, "gate", gate, g.outputs);
     checkSize(kernel, "h", h, y.length);
@@ -129,7 +135,7 @@ export const convolutionKernels: Pick<
       refuse(kernel, "h is the value before the gate, and needs one; without gate it is y");
     }
     const positions = g.kernelHeight * g.kernelWidth;
-    const sums = new Float64Array(y.length);
+    const sums = new Float64Array(pixels * g.outputs);
     forMeetings(g, (pixel, position, output) => {
       for (let o = 0; o < g.outputs; o++) {
         let sum = sums[output * g.outputs + o]!;
@@ -139,15 +145,21 @@ export const convolutionKernels: Pick<
         sums[output * g.outputs + o] = sum;
       }
     });
-    for (let i = 0; i < y.length; i++) {
+    const activated = Float32Array.from(sums, (sum, i) => {
       const [pixel, unit] = [Math.floor(i / g.outputs), i % g.outputs];
-      let v = Math.fround(sums[i]!);
+      let v = Math.fround(sum);
       if (bias !== null) v = Math.fround(v + bias[unit]!);
       if (relu) v = v > 0 ? v : 0;
-      if (random !== null) v = dropped(v, pixel, numbers?.[unit] ?? unit, keep, random);
-      if (h !== null) h[i] = v;
-      y[i] = gate === null ? v : gated(v, gate[unit]!);
+      return random === null ? v : dropped(v, pixel, numbers?.[unit] ?? unit, keep, random);
+    });
+    let before = activated;
+    if (pool !== null) {
+      before = new Float32Array(y.length);
+      const images = Int32Array.of(g.n, g.outHeight, g.outWidth, g.outputs, ...pool);
+      poolingKernels.maxPool2dForward(activated, before, argmax ?? new Int32Array(y.length), images);
     }
+    h?.set(before);
+    y.set(gate === null ? before : before.map((v, i) => gated(v, gate[i % g.outputs]!)));
   },
 
   conv2dInputGradient(dy, w, dx, geometry) {

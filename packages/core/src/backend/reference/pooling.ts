@@ -1,5 +1,6 @@
 import type { Kernels } from "../backend.ts";
-import { checkSize, refuse } from "./argument.ts";
+import { activationKernels } from "./activation.ts";
+import { checkKeep, checkSize, refuse } from "./argument.ts";
 
 interface Geometry {
   readonly n: number;
@@ -45,7 +46,11 @@ function checkPositions(kernel: string, positions: number): void {
 
 export const poolingKernels: Pick<
   Kernels,
-  "maxPool2dForward" | "maxPool2dBackward" | "globalAveragePoolForward" | "globalAveragePoolBackward"
+  | "maxPool2dForward"
+  | "maxPool2dBackward"
+  | "maxPool2dActivationBackward"
+  | "globalAveragePoolForward"
+  | "globalAveragePoolBackward"
 > = {
   maxPool2dForward(x, y, argmax, geometry) {
     const g = geometryOf("maxPool2dForward", geometry, x, y, argmax);
@@ -89,6 +94,31 @@ export const poolingKernels: Pick<
       const at = Math.floor(i / pooled) * image + argmax[i]!;
       dx[at] = dx[at]! + dy[i]!;
     }
+  },
+
+  maxPool2dActivationBackward(dy, argmax, h, gate, dv, dgate, dbias, geometry, relu, keep) {
+    const kernel = "maxPool2dActivationBackward";
+    const g = geometryOf(kernel, geometry, dv, dy, argmax);
+    checkSize(kernel, "h", h, dy.length);
+    checkSize(kernel, "gate", gate, g.channels);
+    checkSize(kernel, "dgate", dgate, g.channels);
+    checkSize(kernel, "dbias", dbias, g.channels);
+    checkKeep(kernel, keep);
+    if (g.strideY < g.kernelHeight || g.strideX < g.kernelWidth) {
+      refuse(
+        kernel,
+        `windows of ${g.kernelHeight} x ${g.kernelWidth} overlap with strides ${g.strideY} x ${g.strideX}`,
+      );
+    }
+    const outputs = g.n * g.outHeight * g.outWidth;
+    const du = new Float32Array(dy.length);
+    activationKernels.activationBackward(dy, h, gate, du, dgate, null, outputs, g.channels, false, 1);
+    // Pooling's gradient, and what was positive before it: both at the maxima alone.
+    const [dh, positive] = [new Float32Array(dv.length), relu ? new Float32Array(dv.length) : null];
+    poolingKernels.maxPool2dBackward(du, argmax, dh, geometry);
+    if (positive !== null && h !== null) poolingKernels.maxPool2dBackward(h, argmax, positive, geometry);
+    const pixels = g.n * g.height * g.width;
+    activationKernels.activationBackward(dh, positive, null, dv, null, dbias, pixels, g.channels, relu, keep);
   },
 
   globalAveragePoolForward(x, y, n, positions, channels) {

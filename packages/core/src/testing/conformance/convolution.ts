@@ -1,8 +1,8 @@
 import { Stream } from "../../philox.ts";
-import { Numbers, poisoned } from "../arrays.ts";
+import { isIntact, Numbers, poisoned } from "../arrays.ts";
 import { behindGate, chain, fused, plus, positive, times, zero, type Expected } from "../bounded.ts";
 import type { Claims } from "./case.ts";
-import { check, checkOutput, checkRefused } from "./check.ts";
+import { check, checkOutput, checkRefused, checkSame } from "./check.ts";
 
 const random = new Numbers(0);
 
@@ -45,6 +45,11 @@ class Problem {
   readonly bias: Float32Array;
   readonly #outHeight: number;
   readonly #outWidth: number;
+
+  /** Images, rows and columns of the output. */
+  get outputShape(): readonly [number, number, number] {
+    return [this.geometry[0]!, this.#outHeight, this.#outWidth];
+  }
 
   constructor(geometry: readonly number[], numbers: Numbers) {
     const [n, height, width, inputs, outputs, r, s, strideY, strideX, padY, padX] = geometry as Sizes;
@@ -180,6 +185,46 @@ export const convolutionClaims: Claims = {
       const what = `conv2dForward of [${geometry.join(", ")}] with dropout and gate`;
       checkOutput(backend, what, y, (at) => behindGate(before(at), gate[at % units]!));
       checkOutput(backend, `${what}, h`, h, before);
+    }
+  },
+
+  "conv2dForward with a pool is the convolution, then the pooling, then the gate": (backend) => {
+    const numbers = new Numbers(35);
+    const stream = new Stream(3, "conformance");
+    const { kernels } = backend;
+    for (const geometry of geometries) {
+      const p = new Problem(geometry, numbers);
+      const units = p.bias.length;
+      const pixels = p.outputShape;
+      const window = [
+        1 + numbers.below(Math.min(3, pixels[1])),
+        1 + numbers.below(Math.min(3, pixels[2])),
+      ] as const;
+      const pool = Int32Array.of(...window, 1 + numbers.below(3), 1 + numbers.below(3));
+      const pooled = [0, 1].map(
+        (side) => Math.floor((pixels[side + 1]! - pool[side]!) / pool[side + 2]!) + 1,
+      );
+      const size = pixels[0] * pooled[0]! * pooled[1]! * units;
+      const v = new Float32Array(p.dy.length);
+      const [expected, winners, opened] = [
+        new Float32Array(size),
+        new Int32Array(size),
+        new Float32Array(size),
+      ];
+      const [y, h, argmax] = [poisoned(size), poisoned(size), new Int32Array(size)];
+      const gate = numbers.gates(units);
+      const key = stream.key(2);
+      kernels.conv2dForward(p.x, p.w, p.bias, v, p.geometry, true, null, null, 0.7, key);
+      kernels.maxPool2dForward(v, expected, winners, Int32Array.of(...pixels, units, ...pool));
+      kernels.gateApply(expected, gate, opened, size / Math.max(units, 1), units);
+
+      kernels.conv2dForward(p.x, p.w, p.bias, y, p.geometry, true, gate, h, 0.7, key, null, pool, argmax);
+
+      const what = `conv2dForward of [${geometry.join(", ")}] with pool [${pool.join(", ")}]`;
+      y.forEach((value, at) => checkSame(value, opened[at]!, () => `${what}: element ${at}`));
+      h.forEach((value, at) => checkSame(value, expected[at]!, () => `${what}: h[${at}]`));
+      argmax.forEach((value, at) => checkSame(value, winners[at]!, () => `${what}: argmax[${at}]`));
+      check(isIntact(y) && isIntact(h), () => `${what} wrote outside of y or h`);
     }
   },
 

@@ -115,6 +115,45 @@ export const poolingClaims: Claims = {
     }
   },
 
+  "maxPool2dActivationBackward is gate, pooling and activation backward, one after the other": (backend) => {
+    const numbers = new Numbers(44);
+    const { kernels } = backend;
+    for (const [relu, gating, keep] of [
+      [true, true, 0.8],
+      [true, false, 1],
+      [false, true, 1],
+    ] as const) {
+      for (const overlapping of geometries) {
+        const [n, height, width, channels, kernelHeight, kernelWidth, strideY, strideX] =
+          overlapping as unknown as Sizes;
+        const strides = [Math.max(strideY, kernelHeight), Math.max(strideX, kernelWidth)] as const;
+        const geometry = Int32Array.of(n, height, width, channels, kernelHeight, kernelWidth, ...strides);
+        const [outHeight, outWidth] = outputs([...geometry]);
+        const [pixels, windows] = [n * height * width, n * outHeight * outWidth];
+        const size = windows * channels;
+        const x = numbers.floats(pixels * channels).map((v) => (relu && v < 0 ? 0 : v));
+        const [h, argmax, dy] = [new Float32Array(size), new Int32Array(size), numbers.floats(size)];
+        const gate = gating ? numbers.gates(channels) : null;
+        const [dgate, dbias] = [gating ? poisoned(channels) : null, poisoned(channels)];
+        const dv = poisoned(pixels * channels);
+        kernels.maxPool2dForward(x, h, argmax, geometry);
+
+        kernels.maxPool2dActivationBackward(dy, argmax, h, gate, dv, dgate, dbias, geometry, relu, keep);
+
+        const [du, dx, expected] = [dy.slice(), new Float32Array(x.length), new Float32Array(x.length)];
+        const [gateSum, biasSum] = [gating ? new Float32Array(channels) : null, new Float32Array(channels)];
+        kernels.activationBackward(dy, h, gate, du, gateSum, null, windows, channels, false, 1);
+        kernels.maxPool2dBackward(du, argmax, dx, geometry);
+        kernels.activationBackward(dx, x, null, expected, null, biasSum, pixels, channels, relu, keep);
+        const what = `maxPool2dActivationBackward of [${geometry.join(", ")}], relu ${relu}, keep ${keep}`;
+        dv.forEach((d, at) => checkSame(d, expected[at]!, () => `${what}: element ${at}`));
+        dbias.forEach((d, at) => checkSame(d, biasSum[at]!, () => `${what}: dbias[${at}]`));
+        dgate?.forEach((d, at) => checkSame(d, gateSum![at]!, () => `${what}: dgate[${at}]`));
+        check(isIntact(dv) && isIntact(dbias), () => `${what} wrote outside of dv or dbias`);
+      }
+    }
+  },
+
   "globalAveragePoolForward is the mean over the positions: chunks of 64, added ascending": (backend) => {
     const numbers = new Numbers(42);
     for (const [n, positions, channels] of averaged) {
