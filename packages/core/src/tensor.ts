@@ -5,10 +5,13 @@ import { acquire, own, release, unwatch, watch } from "./memory.ts";
 /** Sizes of the dimensions, outermost first; row-major and contiguous. Images are [n, height, width, channels]. */
 export type Shape = readonly number[];
 
+// The shape of a tensor is frozen, and V8 makes an object for each turn of `for (... of ...)` over a frozen array. Every
+// tensor of a step comes through here, so these go by index.
+
 /** Number of elements of a shape. */
 export function elements(shape: Shape): number {
   let count = 1;
-  for (const size of shape) count *= size;
+  for (let i = 0; i < shape.length; i++) count *= shape[i]!;
   return count;
 }
 
@@ -18,7 +21,8 @@ export function sameShape(a: Shape, b: Shape): boolean {
 }
 
 function checkShape(shape: Shape): void {
-  for (const size of shape) {
+  for (let i = 0; i < shape.length; i++) {
+    const size = shape[i]!;
     if (!Number.isSafeInteger(size) || size < 0)
       throw new ShapeError("BAD_SHAPE", `a shape holds whole numbers from 0 up, not [${shape.join(", ")}]`);
   }

@@ -62,7 +62,7 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?:
     tape !== undefined && [x, w, bias, gate].some((input) => input !== undefined && tape.tracks(input));
   const y = new Tensor([n, m], { backend });
   // The gate's gradient and the ReLU's mask need the value before the gate.
-  const h = gate !== undefined && recording ? new Tensor([n, m], { backend }) : undefined;
+  const h = gate !== undefined && recording ? new Tensor(y.shape, { backend }) : undefined;
   const data = (t: Tensor | undefined): Float32Array | null => t?.data ?? null;
   backend.kernels.linearForward(
     x.data,
@@ -85,11 +85,11 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?:
     const wantsBias = bias !== undefined && sink.needs(bias);
     const wantsGate = gate !== undefined && sink.needs(gate);
     const plain = !relu && gate === undefined;
-    const dbias = wantsBias ? new Tensor([m], { backend }) : undefined;
-    const dgate = wantsGate ? new Tensor([m], { backend }) : undefined;
+    const dbias = wantsBias ? new Tensor(bias.shape, { backend }) : undefined;
+    const dgate = wantsGate ? new Tensor(gate.shape, { backend }) : undefined;
     let dv = dy;
     if (!plain) {
-      dv = new Tensor([n, m], { backend });
+      dv = new Tensor(y.shape, { backend });
       const before = (h ?? y).data;
       backend.kernels.activationBackward(
         dy.data,
@@ -117,7 +117,7 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?:
       });
     }
     if (sink.needs(x)) {
-      const dx = new Tensor([n, k], { backend });
+      const dx = new Tensor(x.shape, { backend });
       backend.kernels.linearInputGradient(dv.data, w.data, dx.data, n, k, m);
       sink.add(x, dx);
     }
