@@ -31,6 +31,9 @@ export interface ForwardOptions {
 /** A run of nodes that one kernel computes: a product and the layers behind it that nobody else reads. */
 interface Step {
   readonly node: LayerNode;
+  /** Names of the node's parameters, for layers that have them. */
+  readonly weight: string;
+  readonly bias: string;
   readonly relu: boolean;
   readonly dropout: LayerNode | undefined;
   /** Of a convolution. */
@@ -84,6 +87,8 @@ function compile(network: Network): readonly Step[] {
     }
     steps.push({
       node,
+      weight: `${node.name}.weight`,
+      bias: `${node.name}.bias`,
       relu: reluFused,
       dropout: dropoutNode,
       pool,
@@ -95,10 +100,21 @@ function compile(network: Network): readonly Step[] {
   return steps;
 }
 
+// Training draws in every step from the streams of one seed, and a stream's name is hashed when it is made.
+const streams = new WeakMap<LayerNode, { readonly seed: number; readonly stream: Stream }>();
+
+function streamOf(node: LayerNode, seed: number): Stream {
+  const known = streams.get(node);
+  if (known?.seed === seed) return known.stream;
+  const stream = new Stream(seed, `dropout/${node.name}`);
+  streams.set(node, { seed, stream });
+  return stream;
+}
+
 function drawOf(node: LayerNode, training: ForwardOptions["training"]): DropoutDraw | undefined {
   if (node.layer.kind !== "dropout" || node.layer.p === 0 || training === undefined) return undefined;
-  const stream = new Stream(training.seed, `dropout/${node.name}`);
-  return { keep: 1 - node.layer.p, stream, step: training.step, numbers: training.numbers?.get(node.name) };
+  const { seed, step, numbers } = training;
+  return { keep: 1 - node.layer.p, stream: streamOf(node, seed), step, numbers: numbers?.get(node.name) };
 }
 
 function parameter(parameters: Parameters, name: string): Tensor {
@@ -117,16 +133,16 @@ function run(step: Step, inputs: readonly Tensor[], parameters: Parameters, opti
   const gated = (y: Tensor): Tensor => (gate === undefined ? y : applyGate(y, gate, tape));
   switch (layer.kind) {
     case "linear": {
-      const bias = layer.bias ? parameter(parameters, `${node.name}.bias`) : undefined;
+      const bias = layer.bias ? parameter(parameters, step.bias) : undefined;
       const draw = step.dropout === undefined ? undefined : drawOf(step.dropout, training);
-      const weight = parameter(parameters, `${node.name}.weight`);
+      const weight = parameter(parameters, step.weight);
       return linear(x, weight, { bias, relu: step.relu, dropout: draw, gate }, tape);
     }
     case "conv2d": {
-      const bias = layer.bias ? parameter(parameters, `${node.name}.bias`) : undefined;
+      const bias = layer.bias ? parameter(parameters, step.bias) : undefined;
       const { stride, padding } = layer;
       const draw = step.dropout === undefined ? undefined : drawOf(step.dropout, training);
-      const weight = parameter(parameters, `${node.name}.weight`);
+      const weight = parameter(parameters, step.weight);
       const { relu, pool } = step;
       return conv2d(x, weight, { bias, stride, padding, relu, dropout: draw, pool, gate }, tape);
     }
