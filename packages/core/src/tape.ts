@@ -89,6 +89,11 @@ function materialised(leaf: Tensor, product: PendingProduct): Tensor {
   return gradient;
 }
 
+function isFactor(dy: Tensor, pending: ReadonlyMap<Tensor, PendingProduct>): boolean {
+  for (const product of pending.values()) if (product.dy === dy) return true;
+  return false;
+}
+
 /**
  * A record of operations, in the order in which they ran. Operations take it as their last argument; without one they only
  * compute. A tape serves one `backward`; the tensors on it must live until then (`tidy` around the whole step).
@@ -177,7 +182,7 @@ export class Tape {
       // Pending products may hold dy; those of the leaves are read after this loop, so dy is freed with the scope or by
       // the finaliser unless it is plainly done with.
       gradients.delete(output);
-      if (![...pending.values()].some((product) => product.dy === dy)) dy.dispose();
+      if (!isFactor(dy, pending)) dy.dispose();
     }
     this.#entries.length = 0;
     for (const input of gradients.keys()) if (!input.requiresGrad) gradients.delete(input);

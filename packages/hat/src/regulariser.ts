@@ -42,8 +42,9 @@ export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?
   const { kernels } = backend;
   let [weighted, total] = [0, 0];
   for (const { a, free } of spaces) {
-    using product = multiply(a, free);
+    const product = multiply(a, free);
     weighted += kernels.sum(product.data);
+    product.dispose();
     total += kernels.sum(free.data);
   }
   const r = new Tensor([1], { backend });

@@ -65,7 +65,7 @@ export function trainingStep(model: TrainingModel, batch: Batch, options: Traini
   const logits = forward(network, parameters, batch.images, { tape, gates: part.gates, training });
   const loss = regularisedLoss(crossEntropy(logits, batch.labels, tape), r, c, tape);
   if (!Number.isFinite(loss.item())) return loss.item();
-  using gradients = tape.backward(loss);
+  const gradients = tape.backward(loss);
 
   new Sgd({ lr: batch.lr }).step([...parameters, ...namedEmbeddings(embeddings)], gradients, locks);
   for (const e of embeddings.values())

@@ -58,8 +58,8 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?:
   const { backend } = x;
   const keep = dropout?.keep ?? 1;
   const random = dropout === undefined ? null : dropout.stream.key(dropout.step);
-  const recording =
-    tape !== undefined && [x, w, bias, gate].some((input) => input !== undefined && tape.tracks(input));
+  const inputs = [x, w, bias, gate].filter((input) => input !== undefined);
+  const recording = tape !== undefined && inputs.some((input) => tape.tracks(input));
   const y = new Tensor([n, m], { backend });
   // The gate's gradient and the ReLU's mask need the value before the gate.
   const h = gate !== undefined && recording ? new Tensor(y.shape, { backend }) : undefined;
@@ -80,7 +80,6 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?:
     dropout?.numbers,
   );
 
-  const inputs = [x, w, bias, gate].filter((input) => input !== undefined);
   tape?.record("linear", inputs, y, (dy, sink) => {
     const wantsBias = bias !== undefined && sink.needs(bias);
     const wantsGate = gate !== undefined && sink.needs(gate);
