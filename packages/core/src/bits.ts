@@ -36,7 +36,9 @@ export class Bits {
   /** How many bits are one. */
   count(): number {
     let total = 0;
-    for (let word of this.words) {
+    // By index: training counts in every step, and an iterator makes an object for each word.
+    for (let i = 0; i < this.words.length; i++) {
+      let word = this.words[i]!;
       word -= (word >>> 1) & 0x55555555;
       word = (word & 0x33333333) + ((word >>> 2) & 0x33333333);
       total += Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;

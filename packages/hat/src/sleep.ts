@@ -51,6 +51,8 @@ const products = 3;
  */
 export class Sleep {
   #plan: Plan | null = null;
+  // Written again in every step: a new array of this size is an allocation outside the JavaScript heap.
+  #open = new Map<string, Bits>();
   #wasted = 0;
 
   /**
@@ -59,7 +61,7 @@ export class Sleep {
    * @param rows - examples in the batch
    */
   awake(model: WholeModel, gates: Gates, rows: number, tape?: Tape): Part {
-    const units = openUnits(gates);
+    const units = openUnits(gates, this.#open);
     if (this.#plan !== null && !covers(this.#plan.units, units)) this.wake();
     this.#replanWhereItPays(model, units, rows);
     const plan = this.#plan;
@@ -88,6 +90,7 @@ export class Sleep {
   dispose(): void {
     this.#plan?.dispose();
     this.#plan = null;
+    this.#open = new Map();
     this.#wasted = 0;
   }
 }
@@ -97,29 +100,41 @@ export function allowsSleep(compensation: Compensation): boolean {
   return compensation !== "straight";
 }
 
-/** The units whose gate is not 0. */
-export function openUnits(gates: Gates): TaskMasks {
-  return new Map([...gates].map(([space, { data }]) => [space, nonZero(data)]));
+/**
+ * The units whose gate is not 0.
+ * @param into - what an earlier call has returned for gates of the same spaces; it is written again
+ */
+export function openUnits(gates: Gates, into: Map<string, Bits> = new Map()): Map<string, Bits> {
+  for (const [space, { data }] of gates) {
+    let bits = into.get(space);
+    if (bits?.length !== data.length) {
+      bits = new Bits(data.length);
+      into.set(space, bits);
+    }
+    markNonZero(data, bits.words);
+  }
+  return into;
 }
 
-// In every step over every gate: a loop over words, and no call for a unit.
-function nonZero(values: Float32Array): Bits {
-  const bits = new Bits(values.length);
-  for (let word = 0; word < bits.words.length; word++) {
+// In every step over every gate: a loop over words, no call for a unit, and no branch, since nobody can predict which gates
+// are 0.
+function markNonZero(values: Float32Array, words: Uint32Array): void {
+  for (let word = 0; word < words.length; word++) {
     const end = Math.min((word + 1) * 32, values.length);
     let ones = 0;
-    for (let i = word * 32; i < end; i++) if (values[i] !== 0) ones |= 1 << (i & 31);
-    bits.words[word] = ones;
+    for (let i = word * 32; i < end; i++) ones |= Number(values[i] !== 0) << (i & 31);
+    words[word] = ones;
   }
-  return bits;
 }
 
 /** Whether all of these units are planned. */
 export function covers(planned: TaskMasks, units: TaskMasks): boolean {
-  return [...units].every(([space, bits]) => {
-    const has = planned.get(space);
-    return has === undefined || bits.words.every((word, i) => (word & ~has.words[i]!) === 0);
-  });
+  for (const [space, { words }] of units) {
+    const has = planned.get(space)?.words;
+    if (has === undefined) continue;
+    for (let i = 0; i < words.length; i++) if ((words[i]! & ~has[i]!) !== 0) return false;
+  }
+  return true;
 }
 
 /** The work of a plan of these units, made as wide as it would be. */
