@@ -35,9 +35,16 @@ export function disposeEmbeddings(embeddings: Embeddings | null): void {
   for (const e of embeddings?.values() ?? []) e.dispose();
 }
 
+// Training asks in every step, and looks each name up: a string that is made anew is hashed anew.
+const named = new WeakMap<Embeddings, readonly (readonly [name: string, e: Tensor])[]>();
+
 /** Embeddings under the names `embedding/SPACE`, beside which parameters can stand. */
-export function namedEmbeddings(embeddings: Embeddings): [name: string, e: Tensor][] {
-  return [...embeddings].map(([space, e]) => [`embedding/${space}`, e]);
+export function namedEmbeddings(embeddings: Embeddings): readonly (readonly [name: string, e: Tensor])[] {
+  const known = named.get(embeddings);
+  if (known !== undefined) return known;
+  const result = [...embeddings].map(([space, e]) => [`embedding/${space}`, e] as const);
+  named.set(embeddings, result);
+  return result;
 }
 
 /** Writes the embeddings of the task being learned, if one is. */

@@ -1,10 +1,10 @@
 import { ShapeError, Tensor, type Tape } from "@milliner/core";
-import { add, multiply, scale } from "@milliner/core/operations";
+import { add, scale } from "@milliner/core/operations";
 
 /** Gates by channel space, soft or hard. */
 export type Gates = ReadonlyMap<string, Tensor>;
 
-/** Cumulative gates of the tasks before, by channel space: 0 free, 1 used; fractions only under soft masks. */
+/** Cumulative gates of the tasks before, by channel space: 0 free, 1 used; fractions only under soft masks. Not written again. */
 export type CumulativeGates = ReadonlyMap<string, Float32Array>;
 
 /**
@@ -24,28 +24,25 @@ export type CumulativeGates = ReadonlyMap<string, Float32Array>;
  */
 export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?: Tape): Tensor {
   const spaces = [...gates].map(([space, a]) => {
-    const { backend } = a;
     const used = before.get(space);
-    if (used !== undefined && used.length !== a.data.length) {
+    const units = a.data.length;
+    if (used !== undefined && used.length !== units) {
       throw new ShapeError(
         "SHAPE_MISMATCH",
-        `"${space}" has ${a.data.length} gates, but ${used.length} cumulative ones`,
+        `"${space}" has ${units} gates, but ${used.length} cumulative ones`,
       );
     }
-    const free = new Tensor(a.shape, { backend });
-    const { data } = free;
-    if (used === undefined) data.fill(1);
-    else for (let i = 0; i < used.length; i++) data[i] = 1 - used[i]!;
-    return { a, free };
+    return { a, free: used === undefined ? new Float32Array(units).fill(1) : freePart(used) };
   });
   const { backend } = spaces[0]!.a;
   const { kernels } = backend;
   let [weighted, total] = [0, 0];
   for (const { a, free } of spaces) {
-    const product = multiply(a, free);
+    const product = new Tensor(a.shape, { backend });
+    kernels.multiply(a.data, free, product.data);
     weighted += kernels.sum(product.data);
     product.dispose();
-    total += kernels.sum(free.data);
+    total += kernels.sum(free);
   }
   const r = new Tensor([1], { backend });
   r.data[0] = total > 0 ? weighted / total : 0;
@@ -56,14 +53,23 @@ export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?
     (dr, sink) => {
       for (const { a, free } of spaces) {
         const da = new Tensor(a.shape, { backend });
-        kernels.scale(free.data, total > 0 ? dr.data[0]! / total : 0, da.data);
+        kernels.scale(free, total > 0 ? dr.data[0]! / total : 0, da.data);
         sink.add(a, da);
       }
     },
   );
-  // The backward needs them; without one nothing does.
-  if (tape === undefined) for (const { free } of spaces) free.dispose();
   return r;
+}
+
+// By cumulative gates: the same in every step of a task.
+const freeParts = new WeakMap<Float32Array, Float32Array>();
+
+function freePart(used: Float32Array): Float32Array {
+  const known = freeParts.get(used);
+  if (known !== undefined) return known;
+  const free = used.map((value) => 1 - value);
+  freeParts.set(used, free);
+  return free;
 }
 
 /**
