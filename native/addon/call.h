@@ -23,6 +23,8 @@ struct Environment {
 
 class Call {
 public:
+  static constexpr std::size_t kMostArguments = 14;
+
   Call(napi_env env, napi_callback_info info, const char* function, std::size_t arguments);
 
   bool ok() const { return ok_; }
@@ -76,7 +78,6 @@ public:
   }
 
 private:
-  static constexpr std::size_t kMostArguments = 14;
   void* typed_array(std::size_t i, const char* name, napi_typedarray_type type, const char* type_name,
                     Index size, Index* found);
   void report(Status status);

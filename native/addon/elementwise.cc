@@ -93,13 +93,19 @@ napi_value addon_sum(napi_env env, napi_callback_info info) {
 
 napi_value addon_sum_squares(napi_env env, napi_callback_info info) {
   Call call(env, info, "sumSquares", 1);
-  SumSquares args{};
-  args.x = call.floats(0, "x", 0, &args.n);
-  const Index chunks = ceil_div(args.n, kSumChunk);
-  args.totals = totals<double>(call, chunks);
-  call.run(call.environment().table->sum_squares, args);
-  const FlushMode flush;
-  return call.ok() ? number_of(env, add_ascending(args.totals, chunks)) : nullptr;
+  double total = 0;
+  for (std::size_t i = 0; i == 0 || (i < Call::kMostArguments && call.is_given(i)); i++) {
+    SumSquares args{};
+    args.x = call.floats(i, "x", 0, &args.n);
+    const Index chunks = ceil_div(args.n, kSumChunk);
+    args.totals = totals<double>(call, chunks);
+    call.run(call.environment().table->sum_squares, args);
+    if (!call.ok())
+      return nullptr;
+    const FlushMode flush;
+    total = total + add_ascending(args.totals, chunks);
+  }
+  return number_of(env, total);
 }
 
 napi_value addon_column_sum(napi_env env, napi_callback_info info) {

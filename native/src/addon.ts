@@ -471,8 +471,8 @@ export interface Addon {
   randomBits(out: Uint32Array, rows: number, units: number, random: Uint32Array): void;
   /** Total in the fixed order of kernels.md 3.5: chunks of 4096, 16 virtual lanes, halves, chunks ascending. */
   sum(x: Float32Array): number;
-  /** Sum of squares in double, same order. */
-  sumSquares(x: Float32Array): number;
+  /** Sum of squares in double, same order; of several arrays, at most 14, the sums of each, added in turn. */
+  sumSquares(...x: Float32Array[]): number;
   /** out[j] = chain over rows ascending of + x[row, j]. */
   columnSum(x: Float32Array, out: Float32Array, rows: number, units: number): void;
   /** Whether no element is NaN or infinite. */

@@ -8,9 +8,13 @@ export const reductionKernels: Pick<Kernels, "sum" | "sumSquares" | "columnSum" 
     return Math.fround(total);
   },
 
-  sumSquares(x) {
+  sumSquares(...arrays) {
     let total = 0;
-    for (const value of x) total += value * value;
+    for (const x of arrays) {
+      let squares = 0;
+      for (const value of x) squares += value * value;
+      total += squares;
+    }
     return total;
   },
 

@@ -62,6 +62,20 @@ export const reductionClaims: Claims = {
     }
   },
 
+  "sumSquares of several arrays adds the sums of each in turn": (backend) => {
+    const numbers = new Numbers(93);
+    const arrays = Array.from({ length: 14 }, (_, i) => numbers.floats(3 * i));
+    for (const list of [arrays, arrays.slice(5, 7)]) {
+      const sums = list.map((x) => backend.kernels.sumSquares(x));
+
+      checkSame(
+        backend.kernels.sumSquares(...list),
+        sums.reduce((total, sum) => total + sum, 0),
+        () => `sumSquares of ${list.length} arrays`,
+      );
+    }
+  },
+
   "columnSum is one chain of additions, rows ascending": (backend) => {
     const numbers = new Numbers(92);
     for (const [rows, units] of [
