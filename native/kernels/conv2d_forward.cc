@@ -24,6 +24,7 @@ struct Plan {
   Index panel;    // floats
   Index ld_sums;  // of the chains that wait for pooling, from pixel to pixel
   Index sums;     // floats of these
+  Index words;    // random words of a window
   bool copied;    // the block is a copy: patches, or images with other strides or frames
 
   explicit Plan(const Conv2dForward& args)
@@ -64,6 +65,7 @@ struct Plan {
                                         : images * ld;
     ld_sums = smaller(round_up(g.out, kColumns), kConvolutionGroup);
     sums = args.pools ? images * rows * width * ld_sums : 0;
+    words = args.pools && args.drop ? p.kernel_height * p.kernel_width * philox_words(kConvolutionGroup) : 0;
   }
 
   // Rows of the output under rows `band` of what bands are cut from.
@@ -77,7 +79,7 @@ struct Plan {
   }
   std::size_t workspace(const Conv2dGeometry& g) const {
     return static_cast<std::size_t>(group_panels(g) * panel + kConvolutionTiles * kRows * kColumns + block +
-                                    sums);
+                                    sums + words);
   }
 };
 
@@ -125,37 +127,42 @@ struct Epilogue {
     });
   }
 
-  // A pixel of the pooled image, whose window's chains lie in sums, rows of pixels `ld_row` apart.
-  void pool(Index image, Index py, Index px, Range units, const float* sums, Index ld, Index ld_row) const {
+  // A pixel of the pooled image, whose window's chains lie in sums: pixels `ld` apart, their rows `ld_row`.
+  // words: philox_words(kConvolutionGroup) for every pixel of the window, kHeight x kWidth (0: as args say).
+  template <int kHeight, int kWidth>
+  void pool(Index image, Index py, Index px, Range units, const float* sums, Index ld, Index ld_row,
+            std::uint32_t* words) const {
     const Conv2dGeometry& g = args.geometry;
     const MaxPool2dGeometry& p = args.pool;
-    std::uint32_t words[philox_words(kConvolutionGroup)];
-    float best[kConvolutionGroup];
-    std::uint32_t where[kConvolutionGroup];
-    const std::uint32_t* drawn = args.drop ? words : nullptr;
-    for (Index r = 0; r < p.kernel_height; r++)
-      for (Index s = 0; s < p.kernel_width; s++) {
-        const Index pixel = (py * p.stride_y + r) * g.out_width() + px * p.stride_x + s;
-        if (drawn)
-          draw(image * g.out_height() * g.out_width() + pixel, units, words);
-        const float* from = sums + r * ld_row + s * ld;
-        const bool first = r == 0 && s == 0;
-        for (Index i = 0; i < units.end - units.begin; i += kLanes) {
-          const Index unit = units.begin + i, lanes = smaller(kLanes, units.end - unit);
-          const F v = activate(load(from + i), unit, lanes, drawn ? drawn + i : nullptr);
-          const U at = splat(static_cast<std::uint32_t>(pixel * g.out + unit)) + lane_numbers();
-          const F before = load(best + i);
-          const I better = first ? I{} == I{} : (v > before) | (v != v);
-          store(best + i, better ? v : before);
-          store(where + i, better ? at : load(where + i));
-        }
-      }
+    const Index height = kHeight > 0 ? kHeight : p.kernel_height;
+    const Index width = kWidth > 0 ? kWidth : p.kernel_width;
+    const Index first = py * p.stride_y * g.out_width() + px * p.stride_x, row = g.out_width() * g.out;
+    constexpr Index kWords = philox_words(kConvolutionGroup);
+    for (Index r = 0; args.drop && r < height; r++)
+      for (Index s = 0; s < width; s++)
+        draw((image * g.out_height() + r) * g.out_width() + first + s, units,
+             words + (r * width + s) * kWords);
     const Index to = ((image * p.out_height() + py) * p.out_width() + px) * g.out;
     for_vectors(units.begin, units.end, [&](Index unit, Index lanes) {
-      write(load(best + unit - units.begin), to + unit, unit, lanes);
+      const float* from = sums + unit - units.begin;
+      const std::uint32_t* drawn = args.drop ? words + unit - units.begin : nullptr;
+      const auto at = [&](Index r, Index s) {
+        return activate(load(from + r * ld_row + s * ld), unit, lanes,
+                        drawn ? drawn + (r * width + s) * kWords : nullptr);
+      };
+      F best = at(0, 0);
+      U where = splat(static_cast<std::uint32_t>(first * g.out + unit));
+      const U corner = where;
+      for (Index r = 0; r < height; r++)
+        for (Index s = r == 0 ? 1 : 0; s < width; s++) {
+          const F v = at(r, s);
+          const I better = (v > best) | (v != v);
+          best = better ? v : best;
+          where = better ? corner + splat(static_cast<std::uint32_t>(r * row + s * g.out)) : where;
+        }
+      write(best, to + unit, unit, lanes);
       if (args.argmax)
-        store_first(reinterpret_cast<float*>(args.argmax + to + unit), (F)load(where + unit - units.begin),
-                    lanes);
+        store_first(reinterpret_cast<float*>(args.argmax + to + unit), (F)(where + lane_numbers()), lanes);
     });
   }
 };
@@ -228,6 +235,7 @@ void conv2d_forward_run(const Conv2dForward& args, Range items, float* workspace
   float* partial = panels + plan.group_panels(g) * plan.panel;
   float* block = partial + kConvolutionTiles * kRows * kColumns;
   float* sums = block + plan.block;
+  auto* words = reinterpret_cast<std::uint32_t*>(sums + plan.sums);
   const Epilogue epilogue{args, keep_of(args.drop ? args.keep : 1.0)};
   // Kernel rows that meet an image at all; patches have zeros for the others.
   const Range met = blocks.layout == Layout::patches
@@ -321,15 +329,17 @@ void conv2d_forward_run(const Conv2dForward& args, Range items, float* workspace
           });
       }
     list.flush();
+    const bool two = args.pool.kernel_height == 2 && args.pool.kernel_width == 2;
+    const auto pool = two ? &Epilogue::pool<2, 2> : &Epilogue::pool<0, 0>;
     if (args.pools)
       for (Index image = images.begin; image < images.end; image++)
         for (Index py = band.begin; py < band.end; py++)
           for (Index px = 0; px < args.pool.out_width(); px++)
-            epilogue.pool(image, py, px, units,
-                          sums + (image - images.begin) * image_out +
-                              (py - band.begin) * args.pool.stride_y * row_out +
-                              px * args.pool.stride_x * ld_out,
-                          ld_out, row_out);
+            (epilogue.*pool)(image, py, px, units,
+                             sums + (image - images.begin) * image_out +
+                                 (py - band.begin) * args.pool.stride_y * row_out +
+                                 px * args.pool.stride_x * ld_out,
+                             ld_out, row_out, words);
   }
 }
 
