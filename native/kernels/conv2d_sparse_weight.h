@@ -165,6 +165,7 @@ MILLINER_INLINE void sparse_weight_gradient(const Conv2dGeometry& g, const float
           }
         }
         starts[group] = static_cast<std::int32_t>(listed - terms);
+        const Region next = {from + pixels * g.out, g.out, pixels, group}; // of dy
 
         float* chains = sums;
         const std::int32_t* tile_needed = needed;
@@ -173,6 +174,8 @@ MILLINER_INLINE void sparse_weight_gradient(const Conv2dGeometry& g, const float
           pack_slice(g, plan, x, images, rows, channel, smaller(plan.slice, g.in - channel), panel);
           with_vectors(vectors_over(plan.columns), [&]<int V>() {
             for (Index o = 0; o < group; o++) {
+              if (slice == 0)
+                next.fetch(o, group);
               const Term* of = terms + starts[o];
               const Index count = starts[o + 1] - starts[o];
               for (Index tile = 0; tile < plan.tiles; tile++, chains += V * kLanes)

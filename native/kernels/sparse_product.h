@@ -14,19 +14,6 @@
 namespace milliner::MILLINER_SET {
 namespace {
 
-// A part of a matrix that will be read soon.
-struct Region {
-  const float* at; // may lie past the end: a prefetch never faults
-  Index stride, rows, columns;
-
-  // Fetches the part-th of `parts` shares of its rows.
-  MILLINER_INLINE void fetch(Index part, Index parts) const {
-    for (Index row = part * rows / parts; row < (part + 1) * rows / parts; row++)
-      for (Index column = 0; column < columns; column += 16)
-        __builtin_prefetch(at + row * stride + column, 0, 2);
-  }
-};
-
 // Floats of scratch.
 constexpr std::size_t sparse_workspace(Index rows, Index chain) {
   const Index block = smaller(rows, kSparseRows);

@@ -98,6 +98,19 @@ MILLINER_INLINE void run_terms(const Term* terms, Index count, const float* pane
   }
 }
 
+// A part of a matrix that will be read soon.
+struct Region {
+  const float* at; // may lie past the end: a prefetch never faults
+  Index stride, rows, columns;
+
+  // Fetches the part-th of `parts` shares of its rows.
+  MILLINER_INLINE void fetch(Index part, Index parts) const {
+    for (Index row = part * rows / parts; row < (part + 1) * rows / parts; row++)
+      for (Index column = 0; column < columns; column += 16)
+        __builtin_prefetch(at + row * stride + column, 0, 2);
+  }
+};
+
 // Continues the chains of V vectors.
 template <int V>
 __attribute__((noinline)) void sparse_tile(const Term* terms, Index count, const float* panel, Index ld,
