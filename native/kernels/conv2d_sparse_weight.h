@@ -19,13 +19,13 @@ struct SparseWeightPlan {
 
   bool patches;
   Index slice, slices; // input channels of a panel, and how many panels make all
-  Index tiles,
-      columns;        // of an output channel and a panel: kernel rows, or parts of a patch; and their weights
-  Index width;        // pixels in a row of the panel
-  Index ld, ld_tile;  // floats of the panel from pixel to pixel, and from tile to tile
-  Index images, band; // of a block at most: images, and rows of the output
-  Index rows;         // of the panel, an image
-  Index group;        // output channels whose partial chains are kept
+  Index tiles;         // of an output channel and a panel: kernel rows, or parts of a patch
+  Index columns;       // weights of a tile
+  Index width;         // pixels in a row of the panel
+  Index ld, ld_tile;   // floats of the panel from pixel to pixel, and from tile to tile
+  Index images, band;  // of a block at most: images, and rows of the output
+  Index rows;          // of the panel, an image
+  Index group;         // output channels whose partial chains are kept
 
   explicit SparseWeightPlan(const Conv2dGeometry& g)
       : patches(g.kernel_width * g.in < kConvolutionRun && g.kernel_height * g.kernel_width > 1) {
@@ -33,7 +33,7 @@ struct SparseWeightPlan {
     slices = patches ? 1 : ceil_div(g.in, larger(kSparseColumns / g.kernel_width, 1));
     slice = ceil_div(g.in, larger(slices, 1));
     columns = patches ? smaller(vectors_of_panels(g.chain()) * kLanes, g.chain()) : g.kernel_width * slice;
-    tiles = patches ? ceil_div(g.chain(), columns) : g.kernel_height;
+    tiles = patches ? ceil_div(g.chain(), larger(columns, 1)) : g.kernel_height;
     width = patches ? out_width : larger((out_width - 1) * g.stride_x + g.kernel_width, g.pad_x + g.width);
     ld = patches ? patch_stride(g) : slice;
     ld_tile = patches ? columns : width * slice;
@@ -123,8 +123,7 @@ MILLINER_INLINE void sparse_weight_gradient(const Conv2dGeometry& g, const float
         steps[pixel] =
             static_cast<std::int32_t>((i * plan.rows + oy * stride_y) * plan.width + ox * stride_x);
 
-  // Calls piece(o, at, count, floats of the tile before it) for each run of the chain that tile `tile` of
-  // slice `slice` has.
+  // Calls run(at, count, floats of the tile before it) for each run of the chain that a tile of a slice has.
   const auto for_runs = [&](Index slice, Index tile, const auto& run) {
     if (plan.patches) {
       run(tile * plan.columns, smaller(plan.columns, g.chain() - tile * plan.columns), Index{0});
