@@ -14,8 +14,8 @@ namespace milliner::MILLINER_SET {
 namespace {
 
 struct Plan {
-  Index height, width; // rows and columns of the output that are needed: pooling drops the last ones
-  Index bands_of;      // rows that bands are cut from: of the output, or of what is pooled
+  Index width;    // columns of the output that are needed: pooling drops the last ones, as it does rows
+  Index bands_of; // rows that bands are cut from: of the output, or of what is pooled
   Blocks blocks;
   Index in_width; // pixels in a row of the images that tiles read
   Index ld;       // floats from image to image, or from patch to patch
@@ -33,7 +33,6 @@ struct Plan {
     const MaxPool2dGeometry& p = args.pool;
     width = args.pools ? (p.out_width() - 1) * p.stride_x + p.kernel_width : larger(g.out_width(), 0);
     bands_of = args.pools ? p.out_height() : larger(g.out_height(), 0);
-    height = rows_under(args, {0, bands_of}).end;
     // Both in tiles x kernel columns, a row of the output: neighbours in a row pay for the frame, images for
     // a copy.
     const Index by_images = ceil_div(g.n, kRows) * met_columns(g),
