@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import { conv2d, type Pooling } from "../operations/conv2d.ts";
+import { conv2d, overlaps, type Pooling } from "../operations/conv2d.ts";
 import { add, applyGate, dropout, relu } from "../operations/elementwise.ts";
 import { linear, type DropoutDraw } from "../operations/linear.ts";
 import { maxPool2d } from "../operations/max-pool2d.ts";
@@ -46,11 +46,6 @@ interface Step {
 
 const compiled = new WeakMap<Network, readonly Step[]>();
 
-/** Whether windows do not overlap. */
-function isApart({ kernel, stride }: Pooling): boolean {
-  return stride[0] >= kernel[0] && stride[1] >= kernel[1];
-}
-
 function compile(network: Network): readonly Step[] {
   const known = compiled.get(network);
   if (known !== undefined) return known;
@@ -80,7 +75,7 @@ function compile(network: Network): readonly Step[] {
         }
       }
       next = onlyReader(last.name);
-      if (node.layer.kind === "conv2d" && next?.layer.kind === "max-pool2d" && isApart(next.layer)) {
+      if (node.layer.kind === "conv2d" && next?.layer.kind === "max-pool2d" && !overlaps(next.layer)) {
         [last, pool] = [next, next.layer];
         done.add(next.name);
       }

@@ -107,11 +107,12 @@ describe.each(availableBackends())("on $name", (backend) => {
     },
   );
 
-  test("a gate of another size, dropout without ReLU, and a pool larger than the output are refused", () => {
+  test("a gate of another size, dropout without ReLU, a pool that is too large or overlaps are refused", () => {
     tidy(() => {
       const x = zeros([1, 3, 3, 2], { backend });
       const w = zeros([4, 2, 2, 2], { backend });
 
+      expect(() => conv2d(x, w, { pool: { kernel: [2, 2], stride: [2, 1] } })).toThrow(/do not overlap/);
       expect(() => conv2d(x, w, { pool: { kernel: [3, 1], stride: [3, 1] } })).toThrow(
         /pool takes images .* of at least 3 x 1 pixels, but got \[1, 2, 2, 4\]/,
       );

@@ -21,13 +21,19 @@ export interface Pooling {
   readonly stride: readonly [number, number];
 }
 
+/** Whether neighbouring windows share pixels. */
+export function overlaps({ kernel, stride }: Pooling): boolean {
+  return stride[0] < kernel[0] || stride[1] < kernel[1];
+}
+
 /**
  * Cross-correlation, as PyTorch's conv2d, of images [n, height, width, in] with weights [out, kernelHeight, kernelWidth,
  * in], zero padding, then the bias, and if asked for a ReLU, dropout, max pooling and the channels' gate, in one pass: what is
  * pooled is never written.
  *
  * @returns [n, outHeight, outWidth, out], or as many windows as pooling has; the caller owns it
- * @throws ShapeError when the shapes do not fit, the kernel is larger than the padded image, or a window larger than the output
+ * @throws ShapeError when the shapes do not fit, the kernel is larger than the padded image, or windows overlap or are larger than
+ *   the output
  */
 export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?: Tape): Tensor {
   const { bias, stride = [1, 1], padding = [0, 0], relu = false, dropout, gate, pool } = options;
@@ -53,6 +59,12 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
   }
   if (dropout !== undefined && !relu) {
     throw new ShapeError("UNSUPPORTED", "conv2d applies dropout only behind a ReLU");
+  }
+  if (pool !== undefined && overlaps(pool)) {
+    throw new ShapeError(
+      "UNSUPPORTED",
+      "conv2d pools only windows that do not overlap; maxPool2d takes others",
+    );
   }
   const outHeight = Math.floor((height + 2 * padding[0] - kernelHeight) / stride[0]) + 1;
   const outWidth = Math.floor((width + 2 * padding[1] - kernelWidth) / stride[1]) + 1;

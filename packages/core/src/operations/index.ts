@@ -1,6 +1,6 @@
 export { add, applyGate, dropout, multiply, relu, scale } from "./elementwise.ts";
 export { batchNorm, type BatchNormOptions } from "./batch-norm.ts";
-export { conv2d, type Conv2dOptions } from "./conv2d.ts";
+export { conv2d, type Conv2dOptions, type Pooling } from "./conv2d.ts";
 export { crossEntropy, mean, sum } from "./loss.ts";
 export { exp, log, sigmoid, tanh } from "./functions.ts";
 export { globalAveragePool } from "./global-average-pool.ts";
