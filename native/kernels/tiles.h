@@ -119,9 +119,10 @@ static_assert(kConvolutionRows % kRowStep == 0);
 
 // Gradients of a convolution by the terms of dy (conv2d_sparse_input.h, conv2d_sparse_weight.h), where a
 // sample of its pixels says that at most kSparseGradient of it are not zero. A piece of the input gradient's
-// chains, kSparseConvolutionPiece x kSparseColumns weights, and the pixels that a block of the weight
-// gradient reads, kSparsePixels floats, stay in L1; the partial chains of a group of output channels,
-// kSparseSums floats, in L2.
+// chains is kSparseConvolutionPiece steps: half as long, its weights would stay in L1, and the partial chains
+// that move twice as often cost more (Zen 4, 64x14x14 64->128: 5.6 against 6.3 ms; 256 steps 7.9). The pixels
+// that a block of the weight gradient reads, kSparsePixels floats, stay in L1, the partial chains of a group
+// of output channels, kSparseSums floats, in L2.
 constexpr Index kSampledPixels = 512;
 constexpr double kSparseGradient = 0.4;
 constexpr Index kSparseConvolutionPiece = 128;
