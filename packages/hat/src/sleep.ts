@@ -90,7 +90,7 @@ export class Sleep {
   dispose(): void {
     this.#plan?.dispose();
     this.#plan = null;
-    this.#open = new Map();
+    this.#open = new Map(); // the next plan may keep what has been in it
     this.#wasted = 0;
   }
 }
