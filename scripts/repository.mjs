@@ -1,5 +1,6 @@
-// What may lie in the repository: files of a modest size, named after their subject, that know nothing of the machine or
-// the registry they were made with; a lock file of hashes; Markdown links that lead somewhere.
+// What may lie in the repository: files of a modest size, in a place that somebody made for them, named after their
+// subject, that know nothing of the machine or the registry they were made with; a lock file of hashes; Markdown links that
+// lead somewhere.
 //
 //   node scripts/repository.mjs
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -11,6 +12,25 @@ import { root } from "./workspace.mjs";
 const largestBytes = 1_000_000;
 /** A name that says nothing about what a file holds hides a concept that has none yet. */
 const namesWithoutSubject = /^(utils?|helpers?|common|misc|shared|types)$/;
+/**
+ * Every place that holds files, and which. A list of what belongs, not of what does not: what programs leave behind (logs,
+ * profiles, core dumps, rejected patches) has more names than anybody knows.
+ */
+const places = [
+  /^(CONTRIBUTING|README)\.md$|^LICENSE$/,
+  /^(\.gitignore|\.oxfmtrc\.json|\.oxlintrc\.json|tsconfig\.(base|test)\.json|turbo\.json|vitest\.config\.ts)$/,
+  /^(package\.json|pnpm-(lock|workspace)\.yaml)$/,
+  /^\.ci\/run$/,
+  /^\.changeset\/([\w-]+\.md|config\.json)$/,
+  /^docs\/.*\.(md|png)$/,
+  /^(scripts|test)\/[^/]+\.(mjs|ts)$/,
+  /^(native|benchmarks|packages\/[^/]+|examples\/[^/]+)\/((CHANGELOG|README)\.md|api\.txt|(package|tsconfig)\.json)$/,
+  /^(native|benchmarks|packages\/[^/]+|examples\/[^/]+)\/(bin|scripts|src|test)\/.*\.(ts|js|mjs)$/,
+  /^packages\/[^/]+\/src\/.*\/?golden\/[^/]+\.(json|py)$/,
+  /^native\/(\.clang-format|CMakeLists\.txt)$/,
+  /^native\/(addon|bench|dispatch|kernels|test|threads)\/.*\.(cc|h|cmake)$/,
+  /^benchmarks\/(peers\/[^/]+\.(cc|mjs|py)|results\/[^/]+\.json)$/,
+];
 const contents = [
   {
     pattern: /registry\.(npmjs|yarnpkg|npmmirror)\.\w+/,
@@ -26,6 +46,8 @@ const contents = [
 const problems = [];
 const files = trackedFiles();
 for (const path of files) {
+  if (!places.some((place) => place.test(path)))
+    problems.push(`${path} belongs to nothing: remove it, or name its place in scripts/repository.mjs.`);
   const { size } = statSync(join(root, path));
   if (size > largestBytes)
     problems.push(`${path} has ${size} bytes, more than ${largestBytes}; make it when it is needed.`);
