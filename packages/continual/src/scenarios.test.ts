@@ -88,6 +88,27 @@ describe("a split scenario", () => {
     }
   });
 
+  test("any number of tasks up to half the classes cuts them in order into groups that differ by at most one", () => {
+    const sizes = (classes: number, tasks: number): number[] => {
+      const labels = Uint8Array.from({ length: 2 * classes }, (_, i) => i % classes);
+      const images = { images: new Uint8Array(2 * classes), shape: [1, 1, 1] as const, count: 2 * classes };
+      const set = createImageSet(images, labels, Array.from(labels.subarray(0, classes), String));
+      const cut = splitScenario(createDataset("any", set, set), { seed: 1, tasks, validationShare: 0 }).tasks;
+      expect(cut.flatMap((task) => task.classes)).toEqual(set.classes);
+      return cut.map((task) => task.classes.length);
+    };
+
+    expect(sizes(10, 4)).toEqual([3, 3, 2, 2]);
+    for (let classes = 2; classes <= 12; classes++) {
+      for (let tasks = 1; tasks <= classes / 2; tasks++) {
+        const found = sizes(classes, tasks);
+        expect(found).toHaveLength(tasks);
+        expect(Math.max(...found) - Math.min(...found)).toBeLessThan(2);
+        expect(found).toEqual(found.toSorted((a, b) => b - a));
+      }
+    }
+  });
+
   test("the last task is smaller when the classes do not divide", () => {
     const sizes = splitScenario(dataset, { seed: 1, classesPerTask: 4, normalisation: plain }).tasks.map(
       ({ classes }) => classes.length,
@@ -97,9 +118,13 @@ describe("a split scenario", () => {
   });
 
   test.each([
-    [{ tasks: 4 }, "BAD_SPLIT", /6 classes, which do not make 4 tasks/],
-    [{ tasks: 7 }, "BAD_SPLIT", /6 classes, which do not make 7 tasks/],
-    [{ classesPerTask: 5 }, "BAD_SPLIT", /6 classes, which do not make tasks of 5 classes/],
+    [{ tasks: 4 }, "BAD_SPLIT", /6 classes, which do not make 4 tasks .*; tasks may be 1 to 3$/],
+    [{ tasks: 1e15 }, "BAD_SPLIT", /6 classes, which do not make 1000000000000000 tasks/],
+    [
+      { classesPerTask: 5 },
+      "BAD_SPLIT",
+      /6 classes, which do not make tasks of 5 classes .*; tasks may be 1 to 3$/,
+    ],
     [{ tasks: 2, classesPerTask: 3 }, "BAD_VALUE", /not both/],
     [{ tasks: 0 }, "BAD_VALUE", /tasks must be a whole number from 1 up, not 0/],
     [{ tasks: 1.5 }, "BAD_VALUE", /not 1\.5/],

@@ -8,9 +8,9 @@ import { publishedValidationShare, splitValidation } from "./validation.ts";
 export interface SplitScenarioOptions {
   /** Draws which images validate. */
   readonly seed: number;
-  /** How many tasks; each gets the same number of classes, the last one what is left. */
+  /** How many tasks, 1 up to half the number of classes; they differ by at most one class, the larger ones first. */
   readonly tasks?: number;
-  /** How many classes a task has. Default 2: the digits 0 and 1, then 2 and 3, ... */
+  /** How many classes a task has, the last one what is left. Default 2: the digits 0 and 1, then 2 and 3, ... */
   readonly classesPerTask?: number;
   /** Share of a task's training images that validate, 0 (the training images themselves) up to 1. Default 0.15. */
   readonly validationShare?: number;
@@ -19,8 +19,7 @@ export interface SplitScenarioOptions {
 }
 
 /**
- * Cuts the classes of a data set into tasks, in the order of their labels: Split MNIST and its kin. When the classes do not
- * divide evenly the last task is smaller.
+ * Cuts the classes of a data set into tasks, in the order of their labels: Split MNIST and its kin.
  *
  * @throws ConfigError when the cut is impossible, or leaves a task with a single class or without images
  */
@@ -68,19 +67,37 @@ function classGroups(dataset: Dataset, options: SplitScenarioOptions): readonly 
       throw new ConfigError("BAD_VALUE", `${name} must be a whole number from ${least} up, not ${value}`);
     }
   }
-  const size = options.classesPerTask ?? (tasks === undefined ? 2 : Math.ceil(total / tasks));
-  const groups = Array.from({ length: Math.ceil(total / size) }, (_, group) =>
-    Array.from({ length: Math.min(size, total - group * size) }, (_, i) => group * size + i),
-  );
-  const smallest = groups.at(-1)?.length ?? 0;
-  if (smallest < 2 || (tasks !== undefined && groups.length !== tasks)) {
+  const size = options.classesPerTask ?? 2;
+  const most = Math.floor(total / 2);
+  if (tasks === undefined ? total % size === 1 : tasks > most) {
     const cut = tasks === undefined ? `tasks of ${size} classes` : `${tasks} tasks`;
+    const range =
+      most === 0 ? "get images of more classes" : `tasks may be 1${most > 1 ? ` to ${most}` : ""}`;
     throw new ConfigError(
       "BAD_SPLIT",
-      `${dataset.name} has ${total} classes, which do not make ${cut} with at least 2 classes each; choose another number`,
+      `${dataset.name} has ${total} ${total === 1 ? "class" : "classes"}, which do not make ${cut} with at least 2 classes each; ${range}`,
     );
   }
-  return groups;
+  const sizes = tasks === undefined ? fullGroups(total, size) : evenGroups(total, tasks);
+  let first = 0;
+  return sizes.map((length) => {
+    const group = Array.from({ length }, (_, i) => first + i);
+    first += length;
+    return group;
+  });
+}
+
+/** Sizes of as many groups as are asked for, the larger ones first; they differ by at most one class. */
+function evenGroups(classes: number, groups: number): readonly number[] {
+  const [size, larger] = [Math.floor(classes / groups), classes % groups];
+  return Array.from({ length: groups }, (_, group) => size + (group < larger ? 1 : 0));
+}
+
+/** Sizes of groups of so many classes; the last one has what is left. */
+function fullGroups(classes: number, size: number): readonly number[] {
+  return Array.from({ length: Math.ceil(classes / size) }, (_, group) =>
+    Math.min(size, classes - group * size),
+  );
 }
 
 function imagesOf(set: ImageSet, labels: ReadonlyMap<number, number>, what: string): Uint32Array {
