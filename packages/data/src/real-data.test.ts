@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
+import { loadFashionMnist } from "./fashion-mnist.ts";
 import { loadFolder } from "./folder.ts";
 import { idxImages, parseIdx } from "./idx.ts";
 import { loadMnist, mnist } from "./mnist.ts";
@@ -83,6 +84,22 @@ test("MNIST downloads whole from an address and passes its published sums", asyn
 
   expect(train.labels).toHaveLength(60_000);
   expect(await readdir(join(cacheFolder, "mnist"))).toHaveLength(4);
+});
+
+/** Debian's package `dataset-fashion-mnist`: the published content, packed anew. */
+const debianSets = "/usr/share/datasets";
+
+test("Fashion-MNIST that somebody else packed passes the published sums of its content", async ({ skip }) => {
+  skip(!existsSync(join(debianSets, "fashion-mnist")), "the package dataset-fashion-mnist is not installed");
+
+  const { train, test: tested, classes } = await loadFashionMnist({ cacheFolder: debianSets, offline: true });
+
+  expect(classes[9]).toBe("Ankle boot");
+  expect([...train.labels.subarray(0, 5)]).toEqual([9, 0, 0, 3, 0]);
+  expect([train.labels.length, tested.labels.length]).toEqual([60_000, 10_000]);
+  const { mean, std } = measureNormalisation(train);
+  expect(mean[0]).toBeCloseTo(0.286, 4);
+  expect(std[0]).toBeCloseTo(0.353, 4);
 });
 
 test("padded to 32 x 32, MNIST has the mean and deviation of the mixture's table (hat.md 5.1)", async ({
