@@ -141,6 +141,27 @@ const attacks: readonly (readonly [lie: string, file: Uint8Array])[] = [
       8,
     ),
   ],
+  [
+    "the same name twice, the first time with what would not fit",
+    fileOf(
+      `{"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]},"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}`,
+      4,
+    ),
+  ],
+  [
+    "the same name twice in two spellings",
+    fileOf(
+      `{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"\\u0061" : {"dtype":"U8","shape":[4],"data_offsets":[0,4]}}`,
+      4,
+    ),
+  ],
+  ["a name of metadata twice", fileOf(`{"__metadata__":{"format":"pt","f\\u006frmat":"np"}}`, 0)],
+  ["metadata twice", fileOf(`{"__metadata__":{"a":"1"},"__metadata__":{"b":"2"}}`, 0)],
+  [
+    "two shapes of one array",
+    fileOf(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4],"shape":[2,2]}}`, 4),
+  ],
+  ["objects nested deeply", fileOf(`${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`, 0)],
   ["metadata that is a list", fileOf(`{"__metadata__":[]}`, 0)],
   ["metadata with a number", fileOf(`{"__metadata__":{"a":1}}`, 0)],
 ];
@@ -151,10 +172,110 @@ test.each(attacks)("refuses %s", (_, file) => {
   );
 });
 
+const widths: readonly (readonly [width: number, dtypes: readonly string[]])[] = [
+  [1, ["BOOL", "U8", "I8"]],
+  [2, ["U16", "I16", "F16", "BF16"]],
+  [4, ["U32", "I32", "F32"]],
+  [8, ["U64", "I64", "F64"]],
+];
+
+test.each(widths.flatMap(([width, dtypes]) => dtypes.map((dtype) => [dtype, width] as const)))(
+  "%s is read where its elements are not aligned, from a Buffer at any place",
+  (dtype, width) => {
+    const bytes = Uint8Array.from({ length: 3 * width }, (_, i) => (dtype === "BOOL" ? i % 2 : 7 * i + 1));
+    for (let before = 0; before < 8; before++) {
+      const header = JSON.stringify({
+        odd: { dtype: "U8", shape: [before], data_offsets: [0, before] },
+        w: { dtype, shape: [3], data_offsets: [before, before + bytes.length] },
+      });
+      const file = fileOf(header, before + bytes.length);
+      file.set(bytes, file.length - bytes.length);
+      for (let shift = 0; shift < 8; shift++) {
+        const place = Buffer.alloc(shift + file.length).subarray(shift);
+        place.set(file);
+
+        const { data } = readSafetensors(place, "f").tensors.get("w")!;
+
+        expect(data).toHaveLength(3);
+        expect(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).toEqual(bytes);
+      }
+    }
+  },
+);
+
+test("metadata of null are none", () => {
+  const file = fileOf(`{"__metadata__":null,"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8);
+
+  const { tensors, metadata } = readSafetensors(file, "f");
+
+  expect(metadata.size).toBe(0);
+  expect([...tensors.keys()]).toEqual(["w"]);
+});
+
+test.each([
+  ["F4", 1],
+  ["F6_E2M3", 3],
+  ["F6_E3M2", 3],
+  ["F8_E4M3", 4],
+  ["F8_E4M3FNUZ", 4],
+  ["F8_E5M2", 4],
+  ["F8_E5M2FNUZ", 4],
+  ["F8_E8M0", 4],
+  ["C64", 32],
+])("%s is named as not supported, with the array that has it", (dtype, size) => {
+  const file = fileOf(entry({ dtype, shape: [4], data_offsets: [0, size] }), size);
+
+  expect(() => readSafetensors(file, "model.safetensors")).toThrow(
+    expect.objectContaining({
+      name: "CheckpointError",
+      code: "UNSUPPORTED_TYPE",
+      message: expect.stringMatching(
+        new RegExp(`^model\\.safetensors holds "w" as ${dtype}, .*not supported`),
+      ),
+    }),
+  );
+});
+
 test("a name like __proto__ is an ordinary name", () => {
   const file = fileOf(`{"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1);
 
   expect([...readSafetensors(file, "f").tensors.keys()]).toEqual(["__proto__"]);
+});
+
+test("a mutated header is read or refused, whatever its pieces say, and from a Buffer too", () => {
+  const signs = ["{", "}", "[", "]", ":", ",", '"', "\\", " ", "\u0000", "\ud800"];
+  const values = ["null", "-1", "1e400", "\\u0061", "[0,8]", "[8]", '"F8_E4M3"', '"I64"'];
+  const keys = ['"a"', '"__metadata__"', '"dtype"', '"shape"', '"data_offsets"'];
+  const piece = fc.constantFrom(...signs, ...values, ...keys);
+  const cut = fc.record({
+    at: fc.nat(),
+    removed: fc.constantFrom(0, 1, 5, 40),
+    pieces: fc.array(piece, { maxLength: 4 }),
+  });
+  const header = `{"__metadata__":{"a":"1"},"a":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},"b":{"dtype":"I64","shape":[1],"data_offsets":[2,10]}}`;
+  let read = 0;
+  fc.assert(
+    fc.property(fc.array(cut, { minLength: 1, maxLength: 3 }), fc.nat(7), (cuts, shift) => {
+      const text = cuts.reduce((before, { at, removed, pieces }) => {
+        const place = at % (before.length + 1);
+        return before.slice(0, place) + pieces.join("") + before.slice(place + removed);
+      }, header);
+      const file = fileOf(text, 10);
+      const place = Buffer.alloc(shift + file.length).subarray(shift);
+      place.set(file);
+
+      try {
+        const { tensors } = readSafetensors(place, "f");
+        for (const { data, shape } of tensors.values())
+          expect(data.length).toBe(shape.reduce((product, size) => product * size, 1));
+        read++;
+      } catch (error) {
+        expect((error as CheckpointError).code).toMatch(/^(?:DAMAGED|UNSUPPORTED_TYPE)$/);
+      }
+    }),
+    { numRuns: 3000 },
+  );
+  expect(read).toBeGreaterThan(0); // some changes are harmless: the test has seen both
 });
 
 test("a mutated file is read or refused with DAMAGED, and nothing else happens", () => {

@@ -1,5 +1,6 @@
 import { CheckpointError } from "../errors.ts";
 import { elements, type Shape } from "../tensor.ts";
+import { findJsonFlaw, type JsonFlaw } from "./json-flaw.ts";
 
 /**
  * The safetensors format: eight bytes with the length of a JSON header, the header, then the arrays without a gap. Made for
@@ -51,6 +52,19 @@ const arrays: { readonly [D in SafetensorsDtype]: ArrayConstructor<SafetensorsAr
   F64: Float64Array,
 };
 
+/** The format's other types: floats of 4, 6 and 8 bits and complex numbers, for which JavaScript has no array. */
+const unsupportedDtypes: ReadonlySet<unknown> = new Set([
+  "F4",
+  "F6_E2M3",
+  "F6_E3M2",
+  "F8_E4M3",
+  "F8_E4M3FNUZ",
+  "F8_E5M2",
+  "F8_E5M2FNUZ",
+  "F8_E8M0",
+  "C64",
+]);
+
 /** One named array. */
 export interface SafetensorsTensor {
   readonly dtype: SafetensorsDtype;
@@ -70,6 +84,8 @@ const metadataKey = "__metadata__";
 // The reference implementation's limit.
 const largestHeaderBytes = 100_000_000;
 const largestDimensions = 32;
+// The header, its entries and their lists are three; the rest is room for entries with something of their own.
+const largestDepth = 32;
 
 function isDtype(name: unknown): name is SafetensorsDtype {
   return typeof name === "string" && Object.hasOwn(arrays, name);
@@ -132,8 +148,9 @@ function headerJson(entries: readonly (readonly [string, unknown])[]): string {
  * Reads a safetensors file. Arrays are views of `bytes` where their place is aligned, copies elsewhere.
  *
  * @param name - what messages call the file
- * @throws CheckpointError (`DAMAGED`) when anything in it is not as the format says: a header that is too long or no JSON, an
- *   unknown type, sizes that do not fit, arrays that overlap, leave holes or end elsewhere than the file
+ * @throws CheckpointError (`DAMAGED`) when anything in it is not as the format says: a header that is too long, no JSON or has
+ *   a key twice, an unknown type, sizes that do not fit, arrays that overlap, leave holes or end elsewhere than the file;
+ *   (`UNSUPPORTED_TYPE`) for floats of 4, 6 or 8 bits and complex numbers
  */
 export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFile {
   const damaged = (what: string, cause?: unknown): never => {
@@ -151,6 +168,7 @@ export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFil
   const entries: { key: string; dtype: SafetensorsDtype; shape: number[]; from: number; to: number }[] = [];
   for (const [key, value] of header) {
     if (key === metadataKey) {
+      if (value === null) continue; // some writers say so that there is none
       for (const [field, text] of objectEntries(value) ?? damaged("its metadata is not an object")) {
         metadata.set(field, typeof text === "string" ? text : damaged(`metadata "${field}" is not a text`));
       }
@@ -160,6 +178,12 @@ export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFil
     const dtype = fields.get("dtype");
     const shape = wholeNumbers(fields.get("shape"));
     const offsets = wholeNumbers(fields.get("data_offsets"));
+    if (unsupportedDtypes.has(dtype)) {
+      throw new CheckpointError(
+        "UNSUPPORTED_TYPE",
+        `${name} holds "${key}" as ${String(dtype)}, which is not supported; convert it to F32 or F16 first`,
+      );
+    }
     if (!isDtype(dtype)) return damaged(`"${key}" has an unknown type`);
     if (shape === undefined || shape.length > largestDimensions)
       return damaged(`the shape of "${key}" is no shape`);
@@ -195,12 +219,16 @@ function parseHeader(
   bytes: Uint8Array,
   damaged: (what: string, cause?: unknown) => never,
 ): [string, unknown][] {
-  let header: unknown;
+  let [header, flaw]: [unknown, JsonFlaw | undefined] = [undefined, undefined];
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    const json = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    flaw = findJsonFlaw(json, largestDepth);
+    if (flaw === undefined) header = JSON.parse(json);
   } catch (error) {
     return damaged("its header is not JSON", error);
   }
+  if (flaw?.kind === "repeated key") damaged(`its header has the key ${JSON.stringify(flaw.key)} twice`);
+  if (flaw?.kind === "too deep") damaged(`its header nests deeper than ${flaw.depth}`);
   return objectEntries(header) ?? damaged("its header is not a JSON object");
 }
 
@@ -221,7 +249,8 @@ function wholeNumbers(value: unknown): number[] | undefined {
 
 function view(bytes: Uint8Array, dtype: SafetensorsDtype): SafetensorsData {
   const constructor = arrays[dtype];
-  const aligned = bytes.byteOffset % constructor.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  // Not `slice`: that of a Buffer copies nothing.
+  const aligned = bytes.byteOffset % constructor.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new constructor(
     aligned.buffer as ArrayBuffer,
     aligned.byteOffset,
