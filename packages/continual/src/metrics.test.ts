@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   averageAccuracy,
@@ -38,6 +39,36 @@ describe("on a matrix of three tasks", () => {
   test("forgetting counts from the best moment: task 0 was best after task 1", () => {
     expect(forgetting(matrix)).toBeCloseTo((0.95 - 0.7 + (0.8 - 0.75)) / 2, 12); // 0.15
   });
+});
+
+test("forgetting begins when a task is learned: a lucky guess before that is nothing to forget", () => {
+  expect(
+    forgetting([
+      [0.9, 0.75, 0.5],
+      [0.9, 0.7, 0.95],
+      [0.8, 0.7, 0.9],
+    ]),
+  ).toBeCloseTo((0.9 - 0.8 + (0.7 - 0.7)) / 2, 12); // 0.05
+});
+
+test("forgetting is exactly 0 where no accuracy changes once its task is learned, whatever stood there before", () => {
+  const accuracy = fc.double({ min: 0, max: 1, noNaN: true });
+  const cases = fc.integer({ min: 2, max: 12 }).chain((tasks) =>
+    fc.record({
+      learned: fc.array(accuracy, { minLength: tasks, maxLength: tasks }),
+      guesses: fc.array(fc.option(accuracy), { minLength: tasks * tasks, maxLength: tasks * tasks }),
+    }),
+  );
+  fc.assert(
+    fc.property(cases, ({ learned, guesses }) => {
+      const tasks = learned.length;
+      const matrix = learned.map((_, after) =>
+        learned.map((kept, task) => (task <= after ? kept : guesses[after * tasks + task]!)),
+      );
+
+      expect(forgetting(matrix)).toBe(0);
+    }),
+  );
 });
 
 test("forgetting is -BWT where every task was best when it had just been learned", () => {

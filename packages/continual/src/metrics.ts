@@ -71,7 +71,10 @@ export function forwardTransfer(matrix: AccuracyMatrix, initial: readonly (numbe
 /**
  * Forgetting: how much has been lost since a task's best moment, which need not be the end of its own training.
  *
- *     F = 1/(T-1) sum_{j < T-1} (max_{l < T-1} A[l][j] - A[T-1][j])
+ *     F = 1/(T-1) sum_{j < T-1} (max_{j <= l < T-1} A[l][j] - A[T-1][j])
+ *
+ * What a task is guessed at before it is learned (l < j: the probe of FWT) is nothing that could be forgotten, so the maximum
+ * begins at the row in which it was learned; the source takes it over all rows, where those before are not measured.
  *
  * Source: Chaudhry et al. 2018, section 3.2. Null for a single task.
  */
@@ -79,7 +82,7 @@ export function forgetting(matrix: AccuracyMatrix): number | null {
   const last = matrix.length - 1;
   if (last < 1) return null;
   const losses = matrix.slice(0, last).map((_, task) => {
-    const earlier = matrix.slice(0, last).map((row) => row[task] ?? -Infinity);
+    const earlier = matrix.slice(task, last).map((_, after) => learned(matrix, task + after, task));
     return Math.max(...earlier) - learned(matrix, last, task);
   });
   return mean(losses);
