@@ -78,11 +78,8 @@ function timed(backend: Backend, clock: Clock): Backend {
     ];
   });
   return {
-    name: backend.name,
-    exact: backend.exact,
-    precision: backend.precision,
+    ...backend,
     kernels: Object.fromEntries(entries) as unknown as Backend["kernels"],
-    allocate: (bytes) => backend.allocate(bytes),
   };
 }
 

@@ -22,7 +22,7 @@ export interface HatOptions {
   readonly compensation?: Compensation | undefined;
   /** Default `linear`. */
   readonly annealing?: Annealing | undefined;
-  /** Leave units that are asleep out of the steps, see `Sleep`. Bits do not depend on it. Default true. */
+  /** Leave units that are asleep out of the steps, see `Sleep`; in bf16 none is. Bits do not depend on it. Default true. */
   readonly sleep?: boolean | undefined;
 }
 

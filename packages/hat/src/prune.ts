@@ -10,7 +10,8 @@ export interface MaskedModel {
 
 /**
  * The network of one task, physically smaller: an ordinary core network with its own copies of the parameters, whose logits
- * are bit for bit those of the masked model. The caller owns the parameters.
+ * are bit for bit those of the masked model, where both compute in float32 (`Backend.gatheringKeepsBits`); in bf16 they agree
+ * within its rounding. The caller owns the parameters.
  *
  * @throws ConfigError (`UNKNOWN_TASK`) when the task has not been learned
  */

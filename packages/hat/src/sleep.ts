@@ -45,6 +45,9 @@ const products = 3;
  * they are gathered into a `Plan`, anew whenever the work on units that have fallen asleep since has cost as much as a new
  * plan would. (Never more than twice the cost of the best choice of moments, as with renting or buying skis.)
  *
+ * Which moment that is changes no bit, as long as gathering changes none (`Backend.gatheringKeepsBits`); elsewhere no unit may
+ * sleep, or bits would depend on where a run was resumed.
+ *
  * While a plan is in use the whole parameters are out of date: `wake` before they are read.
  *
  * Source: hat.md 3.5; DESIGN section 3, exactness 2.

@@ -15,7 +15,7 @@ import { copyCost, covers, openUnits, workOf } from "./sleep.ts";
 /**
  * Evaluates a network under gates, batch after batch. Units whose gate is 0 are left out as soon as computing them has cost as
  * much as gathering the others would; the gathered part, a `Plan`, then serves every later batch. The bits are those of
- * `forward` with the gates.
+ * `forward` with the gates, however often it has been asked: on a backend where gathering changes bits nothing is gathered.
  *
  * A plan is a copy of the parameters: it is dropped when one of them has been replaced or written since (`Tensor.version`), when
  * another network is evaluated, or when a unit is wanted that it has not. There is one at a time.
@@ -31,6 +31,7 @@ export class TaskPlan {
    * @returns [n, classes]; runs inside the caller's `tidy`
    */
   logits(network: Network, parameters: Parameters, images: Tensor, gates: Gates): Tensor {
+    if (!images.backend.gatheringKeepsBits) return forward(network, parameters, images, { gates });
     const units = openUnits(gates);
     if (!this.#isCurrent(network, parameters, units)) {
       this.dispose();

@@ -19,7 +19,10 @@ export interface TrainingModel {
   readonly used: CumulativeGates;
   /** Elements that earlier tasks read. */
   readonly locks: Locks;
-  /** Leaves units that are asleep out of the step; without it every unit is computed. The bits are the same. */
+  /**
+   * Leaves units that are asleep out of the step; without it every unit is computed. The bits are the same: on a backend where
+   * gathering changes them (`Backend.gatheringKeepsBits`), and under a rule that does not let units sleep, none is left out.
+   */
   readonly sleep?: Sleep | undefined;
 }
 
@@ -54,7 +57,8 @@ export function trainingStep(model: TrainingModel, batch: Batch, options: Traini
   // Before the forward, so that its gradient is added behind the gates' own: those of one gate are then summed alike, with
   // units asleep and without.
   const r = sparsityRegulariser(gates, used, tape);
-  const sleep = allowsSleep(compensation) ? model.sleep : undefined;
+  const { gatheringKeepsBits } = batch.images.backend;
+  const sleep = allowsSleep(compensation) && gatheringKeepsBits ? model.sleep : undefined;
   const part = sleep?.awake(model, gates, batch.labels.length, tape) ?? {
     ...model,
     gates,

@@ -18,7 +18,8 @@ const folder = mkdtempSync(join(tmpdir(), "milliner precision "));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const dataset = tinyDataset();
-const settings = { ...tinySettings, controls: [] };
+// So wide that float32 would gather what is open and awake.
+const settings = { ...tinySettings, width: 192, c: 2, controls: [] };
 const command = fileURLToPath(new URL("../bin/milliner.js", import.meta.url));
 
 describe.runIf(hasKernels)("a run in bf16, on emulated tiles", () => {

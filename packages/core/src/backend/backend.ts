@@ -26,6 +26,11 @@ export interface Backend {
   readonly exact: boolean;
   /** What its fully connected products are computed in; their bound is that of the conformance suite. */
   readonly precision: Precision;
+  /**
+   * Whether a product keeps its bits when terms that are exactly zero are left out of it. Only then does a gathered part of a
+   * network (`Plan`, `compact`) give the bits of the whole; elsewhere what has to keep its bits is computed whole, always.
+   */
+  readonly gatheringKeepsBits: boolean;
   readonly kernels: Kernels;
   /** Zeroed memory for at least `bytes` bytes, 64-byte aligned where the backend can. */
   allocate(bytes: number): ArrayBuffer;

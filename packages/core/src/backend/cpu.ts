@@ -35,10 +35,17 @@ function load(): Loaded {
     name: "cpu",
     exact: true,
     precision: "float32",
+    gatheringKeepsBits: true,
     kernels: addon,
     allocate: (bytes) => addon.allocate(bytes),
   };
-  const bf16: Backend = { ...backend, exact: false, precision: "bf16", kernels: inBf16(addon) };
+  const bf16: Backend = {
+    ...backend,
+    exact: false,
+    precision: "bf16",
+    gatheringKeepsBits: false, // even and odd terms have a sum each, and 32 of both come together: places decide
+    kernels: inBf16(addon),
+  };
   return (loaded = { backend, bf16, addon, path });
 }
 

@@ -21,6 +21,7 @@ export const referenceBackend: Backend = {
   name: "reference",
   exact: false,
   precision: "float32",
+  gatheringKeepsBits: true,
   allocate: (bytes) => new ArrayBuffer(bytes),
   kernels: {
     ...productKernels,

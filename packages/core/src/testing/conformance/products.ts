@@ -70,6 +70,19 @@ function weightGradient(
   );
 }
 
+/** Some columns of a matrix [rows, width]. */
+function columnsOf(
+  matrix: Float32Array,
+  rows: number,
+  width: number,
+  columns: readonly number[],
+): Float32Array {
+  return Float32Array.from({ length: rows * columns.length }, (_, at) => {
+    const row = Math.floor(at / columns.length);
+    return matrix[row * width + columns[at % columns.length]!]!;
+  });
+}
+
 function forward(
   backend: Backend,
   seed: number,
@@ -148,6 +161,45 @@ export const productClaims: Claims = {
           backend.precision,
           pairs(m, (unit) => [dy[Math.floor(at / k) * m + unit]!, w[unit * k + (at % k)]!]),
         ),
+      );
+    }
+  },
+
+  "terms that are zero may be left out of linearForward and linearInputGradient, where the backend says so": (
+    backend,
+  ) => {
+    if (!backend.gatheringKeepsBits) return;
+    const numbers = new Numbers(12);
+    for (const [n, k, m] of shapes) {
+      const keptInputs = Array.from({ length: k }, (_, i) => i).filter(() => numbers.below(3) > 0);
+      const keptUnits = Array.from({ length: m }, (_, i) => i).filter(() => numbers.below(3) > 0);
+      const [x, dy, w] = [new Float32Array(n * k), new Float32Array(n * m), numbers.floats(m * k)];
+      for (let row = 0; row < n; row++) {
+        for (const input of keptInputs) x[row * k + input] = numbers.next();
+        for (const unit of keptUnits) dy[row * m + unit] = numbers.next();
+      }
+      const [y, part] = [poisoned(n * m), poisoned(n * m)];
+      const forward = (from: Float32Array, weight: Float32Array, width: number, to: Float32Array): void =>
+        backend.kernels.linearForward(from, weight, null, null, null, to, n, width, m, false, 1, null);
+
+      forward(x, w, k, y);
+      forward(columnsOf(x, n, k, keptInputs), columnsOf(w, m, k, keptInputs), keptInputs.length, part);
+
+      const what = `of [${n}, ${k}] by [${m}, ${k}] without its zeros`;
+      part.forEach((value, at) => checkSame(value, y[at]!, () => `linearForward ${what}: element ${at}`));
+      const [dx, gathered] = [poisoned(n * k), poisoned(n * k)];
+      const rows = keptUnits.flatMap((unit) => [...w.subarray(unit * k, (unit + 1) * k)]);
+      backend.kernels.linearInputGradient(dy, w, dx, n, k, m);
+      backend.kernels.linearInputGradient(
+        columnsOf(dy, n, m, keptUnits),
+        Float32Array.from(rows),
+        gathered,
+        n,
+        k,
+        keptUnits.length,
+      );
+      gathered.forEach((value, at) =>
+        checkSame(value, dx[at]!, () => `linearInputGradient ${what}: element ${at}`),
       );
     }
   },
