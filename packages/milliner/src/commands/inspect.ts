@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { ConfigError, elements, readSafetensors } from "@milliner/core";
+import { recogniseFile } from "@milliner/data";
 import { inspectModel, printable, type ModelSummary, type ValueSummary } from "@milliner/onnx";
 import type { Command } from "commander";
 import { fastMode } from "../device.ts";
@@ -51,12 +52,29 @@ async function inspect(path: string): Promise<Found> {
     );
   }
   const content = await readFile(path);
-  if (/\.safetensors$/i.test(path)) {
-    const { tensors } = readSafetensors(content, path);
-    const list = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
-    return { kind: "tensors", file: path, bytes: content.length, tensors: list };
+  switch (kindOf(content, path)) {
+    case "safetensors": {
+      const { tensors } = readSafetensors(content, path);
+      const list = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+      return { kind: "tensors", file: path, bytes: content.length, tensors: list };
+    }
+    case "onnx":
+      return { kind: "model", summary: inspectModel(content, path) };
   }
-  return { kind: "model", summary: inspectModel(content, path) };
+}
+
+/**
+ * What is read here, by what a file holds; its name says so only where nobody knows the first bytes: they may be damaged.
+ * @throws ConfigError (`UNSUPPORTED_FORMAT`) for anything else, with what it is
+ */
+function kindOf(content: Uint8Array, path: string): "safetensors" | "onnx" {
+  const { kind, what, advice } = recogniseFile(content) ?? {};
+  if (kind === "safetensors" || kind === "onnx") return kind;
+  if (kind === undefined) return /\.safetensors$/i.test(path) ? "safetensors" : "onnx";
+  throw new ConfigError(
+    "UNSUPPORTED_FORMAT",
+    `${path} is ${what}, not an ONNX model or a safetensors file; ${advice ?? "give one of those, or a run's folder"}`,
+  );
 }
 
 async function look(path: string): Promise<{ readonly isFolder: boolean; readonly size: number }> {
