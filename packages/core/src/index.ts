@@ -33,6 +33,7 @@ export {
   edgeWidth,
   type ChannelSpace,
   type ChannelSpaces,
+  type EdgePiece,
   type EdgeUnits,
 } from "./network/channel-spaces.ts";
 export { compact, type CompactNetwork } from "./network/compact.ts";

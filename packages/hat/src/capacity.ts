@@ -2,6 +2,7 @@ import {
   channelSpaces,
   ConfigError,
   inputName,
+  parameterEdges,
   parameterSpecs,
   type ChannelSpace,
   type Locks,
@@ -21,7 +22,7 @@ export function capacity(
   return parameterSpecs(body)
     .filter((spec) => spec.role === "weight")
     .flatMap((spec) => {
-      const [space] = spaces.edge(spec.node.name).segments;
+      const [space] = parameterEdges(spec, spaces).rows.pieces[0]!.spaces;
       const units = masks.spaces.find(({ name }) => name === space?.name)?.units;
       if (space === undefined || units === undefined) return [];
       const bits = locks.get(spec.name);

@@ -10,14 +10,17 @@ import {
 } from "@milliner/core";
 import type { CumulativeGates } from "./regulariser.ts";
 
-function alongEdge(edge: EdgeUnits, before: CumulativeGates): Float32Array | undefined {
-  // The input is never gated, so it does not limit anything: min(post, infinity) = post.
-  if (edge.segments.some(({ name }) => !before.has(name))) return undefined;
-  const values = new Float32Array(edgeWidth(edge));
+/** Cumulative gates element by element. What is never gated, the input's units, every task before has used. */
+function alongEdge(edge: EdgeUnits, before: CumulativeGates): Float32Array {
+  const values = new Float32Array(edgeWidth(edge)).fill(1);
   let at = 0;
-  for (const { name, units } of edge.segments) {
-    values.set(before.get(name)!, at);
-    at += units;
+  for (const { spaces, positions } of edge.pieces) {
+    for (let position = 0; position < positions; position++) {
+      for (const { name, units } of spaces) {
+        values.set(before.get(name) ?? [], at);
+        at += units;
+      }
+    }
   }
   return values;
 }
@@ -44,8 +47,8 @@ export function gradientConditioning(
   for (const spec of parameterSpecs(body)) {
     const gradient = gradients.get(parameters.get(spec.name)!);
     const edges = parameterEdges(spec, spaces);
+    if (gradient === undefined) continue;
     const post = alongEdge(edges.rows, before);
-    if (gradient === undefined || post === undefined) continue;
     const pre = edges.columns === undefined ? undefined : alongEdge(edges.columns, before);
     const columns = gradient.data.length / post.length;
     for (let i = 0; i < post.length; i++) {

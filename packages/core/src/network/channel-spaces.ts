@@ -1,4 +1,5 @@
 import { ShapeError } from "../errors.ts";
+import { elements } from "../tensor.ts";
 import { inputName, type LayerNode, type Network } from "./network.ts";
 
 /**
@@ -10,14 +11,20 @@ export interface ChannelSpace {
   readonly units: number;
 }
 
+/** The units of `spaces`, one space after the other, and all of that `positions` times. */
+export interface EdgePiece {
+  readonly spaces: readonly ChannelSpace[];
+  /** 1 but behind a flatten, where it is the height x width of what was flattened. */
+  readonly positions: number;
+}
+
 /**
- * Which unit each element of an edge belongs to: the last dimension runs `positions` times over the units of the
- * `segments`, one after the other. Element j of a flattened edge is unit `j % units`, at position `floor(j / units)`.
+ * Which unit each element of an edge's last dimension belongs to: `pieces` lie one after the other. An edge that is not
+ * flattened is one piece with one position. `concat` of edges that were flattened apart has a piece for each of them, with
+ * its own positions: joining first and flattening then is another order of the same elements.
  */
 export interface EdgeUnits {
-  readonly segments: readonly ChannelSpace[];
-  /** 1 but behind a flatten, where it is height x width. */
-  readonly positions: number;
+  readonly pieces: readonly EdgePiece[];
 }
 
 /** The units of every edge and parameter of a network. */
@@ -30,9 +37,12 @@ export interface ChannelSpaces {
   readonly gatePoints: ReadonlyMap<string, ChannelSpace>;
 }
 
-/** Sum of the units of an edge's segments: the period of its last dimension. */
+/** Elements of an edge's last dimension. */
 export function edgeWidth(edge: EdgeUnits): number {
-  return edge.segments.reduce((sum, space) => sum + space.units, 0);
+  return edge.pieces.reduce(
+    (sum, { spaces, positions }) => sum + positions * spaces.reduce((units, space) => units + space.units, 0),
+    0,
+  );
 }
 
 function keepsUnits(node: LayerNode): boolean {
@@ -41,7 +51,7 @@ function keepsUnits(node: LayerNode): boolean {
 
 /**
  * Derives the channel spaces: `linear` and `conv2d` open one, elementwise layers and pooling keep it, `add` unites those
- * that it adds, `concat` joins, `flatten` multiplies by positions. Gates, locks, pruning and export read this one analysis.
+ * that it adds, `concat` lays edges one after the other, `flatten` multiplies by positions. Gates, locks, pruning and export read this one analysis.
  *
  * A gate point is the last of a chain of layers that keep the units of one space: its output goes to a layer of another
  * kind, or out of the network. The input's units are never gated, nor are the units of the output node's own layer: in a
@@ -58,6 +68,29 @@ export function channelSpaces(network: Network): ChannelSpaces {
 // A network is data and does not change; training asks in every step.
 const analysed = new WeakMap<Network, ChannelSpaces>();
 
+/** Pieces whose spaces are names while spaces may still be united. */
+interface NamedPiece {
+  readonly names: readonly string[];
+  readonly positions: number;
+}
+
+/** Pieces of one position are one: what is flattened next repeats them together. */
+function joined(pieces: readonly NamedPiece[]): readonly NamedPiece[] {
+  const result: NamedPiece[] = [];
+  for (const piece of pieces) {
+    const last = result.at(-1);
+    if (last?.positions === 1 && piece.positions === 1)
+      result[result.length - 1] = { names: [...last.names, ...piece.names], positions: 1 };
+    else result.push(piece);
+  }
+  return result;
+}
+
+/** The spaces along an edge, element by element but for the units: pieces that were laid out differently can be the same. */
+function unrolled(pieces: readonly NamedPiece[]): readonly string[] {
+  return pieces.flatMap(({ names, positions }) => Array.from({ length: positions }, () => names).flat());
+}
+
 function analyse(network: Network): ChannelSpaces {
   const parent = new Map<string, string>();
   const find = (name: string): string => {
@@ -66,9 +99,9 @@ function analyse(network: Network): ChannelSpaces {
   };
   const units = new Map<string, number>([[inputName, network.inputShape.at(-1) ?? 1]]);
   const order: string[] = [inputName];
-  // Edges hold names while spaces may still be united; they are resolved at the end.
-  const edges = new Map<string, { names: readonly string[]; positions: number; flat: boolean }>([
-    [inputName, { names: [inputName], positions: 1, flat: false }],
+  // `gated`: a gate has been applied before, so that none is behind it. Behind a flatten and a concat that is always so.
+  const edges = new Map<string, { readonly pieces: readonly NamedPiece[]; readonly gated: boolean }>([
+    [inputName, { pieces: [{ names: [inputName], positions: 1 }], gated: false }],
   ]);
 
   for (const node of network.nodes) {
@@ -79,7 +112,7 @@ function analyse(network: Network): ChannelSpaces {
       case "conv2d":
         units.set(node.name, node.layer.outputs);
         order.push(node.name);
-        edges.set(node.name, { names: [node.name], positions: 1, flat: false });
+        edges.set(node.name, { pieces: [{ names: [node.name], positions: 1 }], gated: false });
         break;
       case "relu":
       case "dropout":
@@ -87,31 +120,38 @@ function analyse(network: Network): ChannelSpaces {
         edges.set(node.name, first!);
         break;
       case "flatten": {
-        const width = first!.names.reduce((sum, name) => sum + units.get(name)!, 0);
-        edges.set(node.name, { names: first!.names, positions: node.shape[0]! / width, flat: true });
+        const [source] = node.inputs;
+        const { shape } = network.nodes.find(({ name }) => name === source) ?? { shape: network.inputShape };
+        const positions = elements(shape.slice(0, -1));
+        // What has several positions is a vector already.
+        const pieces = first!.pieces.map((piece) => ({ ...piece, positions: piece.positions * positions }));
+        edges.set(node.name, { pieces, gated: true });
         break;
       }
-      case "add":
+      case "add": {
+        const kept = unrolled(first!.pieces);
         for (const other of sources.slice(1)) {
+          const added = unrolled(other.pieces);
           const widths = (names: readonly string[]): string => names.map((name) => units.get(name)).join();
-          if (widths(first!.names) !== widths(other.names)) {
+          if (widths(kept) !== widths(added)) {
             throw new ShapeError(
               "MIXED_UNITS",
               `"${node.name}" adds outputs whose units are joined in different ways`,
             );
           }
-          other.names.forEach((name, i) => {
-            const [a, b] = [find(first!.names[i]!), find(name)];
+          added.forEach((name, i) => {
+            const [a, b] = [find(kept[i]!), find(name)];
             if (a === b) return;
             // The earlier one gives the name, so that it does not depend on the order of the branches.
             const [keep, drop] = order.indexOf(a) < order.indexOf(b) ? [a, b] : [b, a];
             parent.set(drop, keep);
           });
         }
-        edges.set(node.name, first!);
+        edges.set(node.name, { ...first!, gated: false });
         break;
+      }
       case "concat":
-        edges.set(node.name, { ...first!, names: sources.flatMap((source) => source.names) });
+        edges.set(node.name, { pieces: joined(sources.flatMap(({ pieces }) => pieces)), gated: true });
         break;
       default:
         node.layer satisfies never;
@@ -123,22 +163,24 @@ function analyse(network: Network): ChannelSpaces {
     .map((name) => ({ name, units: units.get(name)! }));
   const byName = new Map(spaces.map((space) => [space.name, space]));
   const resolved = new Map<string, EdgeUnits>();
-  for (const [name, edge] of edges) {
+  for (const [name, { pieces }] of edges) {
     resolved.set(name, {
-      segments: edge.names.map((at) => byName.get(find(at))!),
-      positions: edge.positions,
+      pieces: pieces.map(({ names, positions }) => ({
+        spaces: names.map((at) => byName.get(find(at))!),
+        positions,
+      })),
     });
   }
   const gatePoints = new Map<string, ChannelSpace>();
   for (const node of network.nodes) {
-    const edge = resolved.get(node.name)!;
-    const [space] = edge.segments;
-    if (edge.segments.length !== 1 || space === undefined || space.name === inputName) continue;
-    // Behind a flatten the values have been gated already, as has every part of a concat.
-    if (edges.get(node.name)!.flat || node.layer.kind === "concat") continue;
+    if (edges.get(node.name)!.gated) continue;
+    const [piece, ...others] = resolved.get(node.name)!.pieces;
+    const [space, ...joinedTo] = piece!.spaces;
+    // Only a sum can have several spaces here, and all that it adds has been gated.
+    if (others.length > 0 || joinedTo.length > 0 || space!.name === inputName) continue;
     const readers = network.nodes.filter((other) => other.inputs.includes(node.name));
     if (readers.length > 0 && readers.every(keepsUnits)) continue;
-    gatePoints.set(node.name, space);
+    gatePoints.set(node.name, space!);
   }
 
   return {

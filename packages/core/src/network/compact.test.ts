@@ -1,16 +1,37 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { selectBackend } from "../backend/registry.ts";
+import { availableBackends, selectBackend } from "../backend/registry.ts";
 import { Bits } from "../bits.ts";
 import { ConfigError } from "../errors.ts";
 import { tidy } from "../memory.ts";
-import { tensor } from "../tensor.ts";
+import { Stream } from "../philox.ts";
+import { elements, tensor, type Tensor } from "../tensor.ts";
+import { randomNetwork } from "../testing/random-network.ts";
+import { channelSpaces } from "./channel-spaces.ts";
 import { compact } from "./compact.ts";
 import { forward } from "./forward.ts";
-import { UnitMasks } from "./unit-masks.ts";
-import { concat, conv2d, flatten, linear, maxPool2d, network, relu } from "./network.ts";
+import { columnPattern } from "./locks.ts";
+import {
+  concat,
+  conv2d,
+  extend,
+  flatten,
+  inputName,
+  linear,
+  maxPool2d,
+  network,
+  relu,
+  sequential,
+} from "./network.ts";
 import { initialise, parameterSpecs } from "./parameters.ts";
+import { Plan, widened } from "./plan.ts";
+import { UnitMasks } from "./unit-masks.ts";
 
 const backend = selectBackend();
+
+function bits({ data }: Tensor): readonly number[] {
+  return [...new Uint32Array(data.slice().buffer)];
+}
 
 test("a compact network has the units of the mask and an ordinary shape", () => {
   const whole = network(
@@ -68,6 +89,85 @@ test("branches joined by concat keep their own units", () => {
     forward(small.network, small.parameters, x).toArray(),
   ]);
   expect(pruned).toEqual(masked);
+});
+
+test("branches that were flattened apart keep their own units: the second row of a weight is not the first's", () => {
+  const branch = (name: string) => sequential(conv2d(2, 1, { name }), flatten());
+  const whole = network([2, 2, 1], concat(branch("a"), branch("b")), linear(1));
+  const parameters = initialise(whole, { backend, seed: 3 });
+  const mask = Bits.from(2, (i) => i === 0);
+
+  const small = compact(whole, parameters, new Map([["a", mask]]));
+
+  const x = tensor([1, -2, 3, 4], [1, 2, 2, 1], { backend });
+  const gates = new Map([["a", tensor(mask.toFloats(), [2], { backend })]]);
+  expect(forward(small.network, small.parameters, x).toArray()).toEqual(
+    forward(whole, parameters, x, { gates }).toArray(),
+  );
+  // Columns: pixel by pixel a's two units, then pixel by pixel b's.
+  const columns = [0, 2, 4, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+  const weight = parameters.get("fc1.weight")!.data;
+  expect([...small.parameters.get("fc1.weight")!.data]).toEqual(columns.map((column) => weight[column]));
+});
+
+test.each(availableBackends().map((one) => [one.name, one] as const))(
+  "any network is pruned to the bits that it has behind its masks, and gathered in a plan too, on the backend %s",
+  (name, backend) => {
+    fc.assert(
+      fc.property(
+        fc.noShrink(fc.nat(1e9)),
+        fc.double({ min: 0.05, max: 0.95, noNaN: true }),
+        fc.integer({ min: 1, max: 9 }),
+        (seed, density, rows) => {
+          const body = randomNetwork(seed);
+          const whole = extend(body, linear(3, { name: "head" }));
+          const parameters = initialise(whole, { backend, seed });
+          const masks = new Map(
+            channelSpaces(body)
+              .spaces.filter((space) => space.name !== inputName)
+              .map((space) => {
+                const draws = new Stream(seed, space.name).uniform(space.units, 0, 1);
+                return [
+                  space.name,
+                  Bits.from(space.units, (i) => i === seed % space.units || draws[i]! < density),
+                ];
+              }),
+          );
+          const small = compact(whole, parameters, masks);
+          const plan = new Plan(whole, parameters, widened(masks));
+
+          tidy(() => {
+            const gates = new Map(
+              [...masks].map(([space, bits]) => [space, tensor(bits.toFloats(), [bits.length], { backend })]),
+            );
+            const pixels = new Stream(seed, "x").uniform(rows * elements(body.inputShape), -1, 1);
+            const x = tensor(pixels, [rows, ...body.inputShape], { backend });
+            const masked = bits(forward(whole, parameters, x, { gates }));
+
+            expect(bits(forward(small.network, small.parameters, x))).toEqual(masked);
+            expect(bits(forward(plan.network, plan.parameters, x, { gates: plan.gates(gates) }))).toEqual(
+              masked,
+            );
+          });
+          plan.dispose();
+          for (const one of [...parameters.values(), ...small.parameters.values()]) one.dispose();
+        },
+      ),
+      { numRuns: name === "reference" ? 100 : 400 },
+    );
+  },
+);
+
+test("a pattern of columns refuses what does not divide", () => {
+  const edge = channelSpaces(network([3], linear(4))).edge("fc1");
+
+  expect(() => columnPattern(edge, 6, () => undefined)).toThrow(
+    expect.objectContaining({
+      code: "SHAPE_MISMATCH",
+      message: expect.stringContaining("6 columns") as string,
+    }),
+  );
+  expect(columnPattern(edge, 8, () => undefined).count()).toBe(8);
 });
 
 test("a mask without units, or of another width, is refused by name", () => {

@@ -15,10 +15,7 @@ export interface CompactNetwork {
 }
 
 function narrowed(node: LayerNode, spaces: ChannelSpaces, masks: TaskMasks): LayerNode {
-  const width = (name: string): number => {
-    const edge = spaces.edge(name);
-    return edgeBits(edge, (space) => masks.get(space)).count() * edge.positions;
-  };
+  const width = (name: string): number => edgeBits(spaces.edge(name), (space) => masks.get(space)).count();
   const layer: Layer =
     node.layer.kind === "linear" || node.layer.kind === "conv2d"
       ? { ...node.layer, inputs: width(node.inputs[0]!), outputs: width(node.name) }

@@ -1,4 +1,5 @@
 import { Bits } from "../bits.ts";
+import { ShapeError } from "../errors.ts";
 import { elements, type Shape } from "../tensor.ts";
 import { edgeWidth, type ChannelSpaces, type EdgeUnits } from "./channel-spaces.ts";
 import type { ParameterSpec } from "./parameters.ts";
@@ -68,19 +69,23 @@ export class Locks {
   }
 }
 
-/** The bits of the units that lie along an edge, one after the other; a space without bits counts as all ones. */
+/** A bit for each element of an edge's last dimension: that of its unit. A space without bits counts as all ones. */
 export function edgeBits(edge: EdgeUnits, bitsOf: (space: string) => Bits | undefined): Bits {
   const bits = new Bits(edgeWidth(edge));
   let at = 0;
-  for (const { name, units } of edge.segments) {
-    const part = bitsOf(name);
-    for (let i = 0; i < units; i++) bits.set(at + i, part === undefined || part.get(i));
-    at += units;
+  for (const { spaces, positions } of edge.pieces) {
+    const parts = spaces.map(({ name, units }) => [bitsOf(name), units] as const);
+    for (let position = 0; position < positions; position++) {
+      for (const [part, units] of parts) {
+        for (let i = 0; i < units; i++) bits.set(at + i, part === undefined || part.get(i));
+        at += units;
+      }
+    }
   }
   return bits;
 }
 
-/** Which units the rows and the columns of a parameter belong to: column c of a weight is unit `c % edgeWidth(columns)`. */
+/** Which units the rows and the columns of a parameter belong to: column c of a weight belongs to element `c % edgeWidth(columns)` of the edge. */
 export function parameterEdges(
   spec: ParameterSpec,
   spaces: ChannelSpaces,
@@ -89,12 +94,20 @@ export function parameterEdges(
   return { rows, columns: spec.role === "weight" ? spaces.edge(spec.node.inputs[0]!) : undefined };
 }
 
-/** Repeats the bits of an edge over `columns` columns (kernel positions, flattened positions). */
+/**
+ * Repeats the bits of an edge over the columns of a weight: once for a linear layer, once per kernel position for a convolution.
+ * @throws ShapeError (`SHAPE_MISMATCH`) when `columns` is no multiple of the edge's width
+ */
 export function columnPattern(
   edge: EdgeUnits,
   columns: number,
   bitsOf: (space: string) => Bits | undefined,
 ): Bits {
   const period = edgeBits(edge, bitsOf);
+  if (columns % period.length !== 0)
+    throw new ShapeError(
+      "SHAPE_MISMATCH",
+      `a weight of ${columns} columns does not divide into edges of ${period.length} elements`,
+    );
   return Bits.from(columns, (column) => period.get(column % period.length));
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConfigError, ShapeError } from "../errors.ts";
-import { channelSpaces } from "./channel-spaces.ts";
+import { channelSpaces, edgeWidth } from "./channel-spaces.ts";
 import {
   concat,
   conv2d,
@@ -85,8 +85,10 @@ test("products open channel spaces, elementwise layers and pooling keep them, fl
     { name: "conv2", units: 128 },
     { name: "fc1", units: 256 },
   ]);
-  expect(spaces.edge("pool1")).toEqual({ segments: [{ name: "conv1", units: 64 }], positions: 1 });
-  expect(spaces.edge("flatten1")).toEqual({ segments: [{ name: "conv2", units: 128 }], positions: 36 });
+  expect(spaces.edge("pool1").pieces).toEqual([{ spaces: [{ name: "conv1", units: 64 }], positions: 1 }]);
+  expect(spaces.edge("flatten1").pieces).toEqual([
+    { spaces: [{ name: "conv2", units: 128 }], positions: 36 },
+  ]);
 });
 
 test("a gate is applied where the values leave the layers that keep its units", () => {
@@ -105,18 +107,70 @@ test("a residual sum unites the spaces of its branches, whichever came first", (
   const spaces = channelSpaces(network([8, 8, 3], conv2d(8, 1), relu(), block, relu()));
 
   expect(spaces.spaces.map(({ name }) => name)).toEqual(["input", "conv1", "conv2"]);
-  expect(spaces.edge("conv3").segments[0]!.name).toBe("conv1");
-  expect(spaces.edge("add1").segments[0]!.name).toBe("conv1");
+  expect(spaces.edge("conv3").pieces[0]!.spaces[0]!.name).toBe("conv1");
+  expect(spaces.edge("add1").pieces[0]!.spaces[0]!.name).toBe("conv1");
 });
 
 test("concat joins spaces in order, and flatten runs over all of them", () => {
   const spaces = channelSpaces(network([4, 4, 1], concat(conv2d(2, 1), conv2d(3, 1)), flatten()));
 
-  expect(spaces.edge("flatten1")).toEqual({
-    segments: [
-      { name: "conv1", units: 2 },
-      { name: "conv2", units: 3 },
-    ],
-    positions: 16,
-  });
+  expect(spaces.edge("flatten1").pieces).toEqual([
+    {
+      spaces: [
+        { name: "conv1", units: 2 },
+        { name: "conv2", units: 3 },
+      ],
+      positions: 16,
+    },
+  ]);
+});
+
+test("edges that were flattened apart keep their own positions when they are joined", () => {
+  const apart = network(
+    [6, 6, 1],
+    concat(
+      sequential(conv2d(2, 3), relu(), flatten()),
+      sequential(conv2d(3, 5), flatten()),
+      flatten(),
+      sequential(flatten(), linear(4)),
+      sequential(flatten(), linear(5)),
+    ),
+    relu(),
+  );
+  const spaces = channelSpaces(apart);
+
+  expect(spaces.edge("relu2").pieces).toEqual([
+    { spaces: [{ name: "conv1", units: 2 }], positions: 16 },
+    { spaces: [{ name: "conv2", units: 3 }], positions: 4 },
+    { spaces: [{ name: "input", units: 1 }], positions: 36 },
+    {
+      spaces: [
+        { name: "fc1", units: 4 },
+        { name: "fc2", units: 5 },
+      ],
+      positions: 1,
+    },
+  ]);
+  expect(edgeWidth(spaces.edge("relu2"))).toBe(outputShape(apart)[0]);
+});
+
+test("what has been gated before it was joined is not gated again behind", () => {
+  const { gatePoints } = channelSpaces(network([3, 3, 1], concat(conv2d(2, 1)), relu(), flatten(), relu()));
+
+  expect([...gatePoints.keys()]).toEqual(["conv1"]);
+});
+
+test("sums unite what is laid out alike, however it came about, and refuse the rest", () => {
+  // Two pixels of conv1's unit, against twice conv2's: the same four elements.
+  const pixels = sequential(conv2d(2, 1), flatten());
+  const twice = sequential(flatten(), linear(2));
+  const summed = network([2, 1, 1], residual(pixels, sequential(twice, concat(sequential(), sequential()))));
+
+  expect(channelSpaces(summed).edge("add1").pieces).toEqual([
+    { spaces: [{ name: "conv1", units: 2 }], positions: 2 },
+  ]);
+  expect(channelSpaces(summed).spaces.map(({ name }) => name)).toEqual(["input", "conv1"]);
+  expect(() => channelSpaces(network([2, 1, 1], residual(pixels, sequential(flatten(), linear(4)))))).toThrow(
+    /"add1" adds outputs whose units are joined in different ways/,
+  );
 });

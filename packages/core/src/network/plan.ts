@@ -4,7 +4,7 @@ import type { Tape } from "../tape.ts";
 import { Tensor, zeros } from "../tensor.ts";
 import { channelSpaces } from "./channel-spaces.ts";
 import { gathered, networkPart, type NetworkPart } from "./compact.ts";
-import { columnPattern, LockBits, Locks } from "./locks.ts";
+import { edgeBits, LockBits, Locks } from "./locks.ts";
 import type { Network } from "./network.ts";
 import type { Parameters } from "./parameters.ts";
 import type { TaskMasks } from "./unit-masks.ts";
@@ -114,10 +114,7 @@ function dropoutNumbers(network: Network, units: TaskMasks): Map<string, Uint32A
   return new Map(
     network.nodes
       .filter(({ layer }) => layer.kind === "dropout")
-      .map(({ name, shape }) => [
-        name,
-        columnPattern(spaces.edge(name), shape.at(-1)!, (space) => units.get(space)).indices(),
-      ]),
+      .map(({ name }) => [name, edgeBits(spaces.edge(name), (space) => units.get(space)).indices()]),
   );
 }
 

@@ -48,9 +48,11 @@ export function networkWork(
 ): NetworkWork {
   const share = (edge: EdgeUnits): number => {
     let [computed, all] = [0, 0];
-    for (const { name, units } of edge.segments) {
-      computed += unitsOf(name) ?? units;
-      all += units;
+    for (const { spaces, positions } of edge.pieces) {
+      for (const { name, units } of spaces) {
+        computed += positions * (unitsOf(name) ?? units);
+        all += positions * units;
+      }
     }
     return computed / all;
   };
