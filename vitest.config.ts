@@ -5,6 +5,9 @@ import { defineConfig } from "vitest/config";
 const conditions = ["milliner-source", "module", "node", "development|production"];
 const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
+// There to end what hangs, for good: how long a test takes on a busy machine says nothing about the code.
+const hang = { testTimeout: 600_000, hookTimeout: 600_000 };
+
 const slow = ["test/**/*.test.ts", "{packages/*,native}/**/*.slow.test.ts"];
 
 export default defineConfig({
@@ -25,6 +28,7 @@ export default defineConfig({
             "packages/*/test/**/*.test.ts",
           ],
           exclude: [...slow, "**/node_modules/**", "**/dist/**"],
+          ...hang,
         },
       },
       {
@@ -33,8 +37,7 @@ export default defineConfig({
           name: "slow",
           include: slow,
           exclude: ["**/node_modules/**", "**/dist/**"],
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
+          ...hang,
         },
       },
     ],
