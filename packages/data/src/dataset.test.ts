@@ -69,6 +69,63 @@ test("training and test sets of different classes are an error", () => {
   }
 });
 
+/** Images of one pixel, whose value is 10 i for image i. */
+function labelled(labels: readonly number[], classes: readonly string[]) {
+  const images = Uint8Array.from(labels, (_, i) => 10 * i);
+  return createImageSet({ images, shape: [1, 1, 1], count: labels.length }, Uint8Array.from(labels), classes);
+}
+
+test("a class without training images is left out wherever it stands, with its test images and a warning that names it", () => {
+  const classes = ["none", "bowler", "fez", "top hat", "cap"];
+  const train = labelled([3, 1, 1, 3], classes);
+  const test = labelled([4, 3, 2, 1, 4], classes);
+
+  const dataset = createDataset("hats", train, test);
+
+  expect(dataset.classes).toEqual(["bowler", "top hat"]);
+  expect(dataset.train).toEqual({ ...train, labels: Uint8Array.of(1, 0, 0, 1), classes: dataset.classes });
+  expect(dataset.train.images).toBe(train.images);
+  expect(dataset.test).toEqual({
+    images: Uint8Array.of(10, 30),
+    shape: [1, 1, 1],
+    labels: Uint8Array.of(1, 0),
+    classes: dataset.classes,
+  });
+  expect(dataset.warnings).toEqual([
+    'hats has no training images of the classes "none", "fez", "cap": they are left out, with 3 test images.',
+  ]);
+});
+
+test("a data set whose classes all have training images is kept as it is, without a word", () => {
+  const [train, test] = [labelled([0, 1], ["a", "b"]), labelled([1], ["a", "b"])];
+
+  const dataset = createDataset("letters", train, test);
+
+  expect(dataset.train).toBe(train);
+  expect(dataset.test).toBe(test);
+  expect(dataset.warnings).toEqual([]);
+});
+
+test("test images none of which can have been learned are an error", () => {
+  const classes = ["a", "b"];
+
+  expect(() => createDataset("letters", labelled([0, 0], classes), labelled([1], classes))).toThrowError(
+    expect.objectContaining({
+      code: "EMPTY",
+      message: expect.stringMatching(/^letters: none of the 1 test images/),
+    }),
+  );
+});
+
+test("a warning of many classes names ten", () => {
+  const classes = Array.from({ length: 200 }, (_, label) => `class ${label}`);
+  const set = labelled([0, 199], classes);
+
+  const { warnings } = createDataset("many", set, set);
+
+  expect(warnings[0]).toMatch(/"class 1", .*"class 10" and 188 more: they are left out\.$/);
+});
+
 test("classes without names are numbered up to the largest label of any set", () => {
   expect(numberedClasses(new Uint8Array([0, 1]), new Uint8Array([3, 0]))).toEqual(["0", "1", "2", "3"]);
   expect(numberedClasses(new Uint8Array([255]))).toHaveLength(256);

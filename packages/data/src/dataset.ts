@@ -12,7 +12,7 @@ export interface ImageSet {
   readonly shape: readonly [height: number, width: number, channels: number];
   /** The class of each image, an index into `classes`. */
   readonly labels: Uint8Array;
-  /** Names by label. Not every class needs to occur. */
+  /** Names by label. Not every class needs to occur; `createDataset` leaves out those that cannot be learned. */
   readonly classes: readonly string[];
 }
 
@@ -22,6 +22,8 @@ export interface Dataset {
   readonly train: ImageSet;
   readonly test: ImageSet;
   readonly classes: readonly string[];
+  /** What whoever uses it should know, a sentence each: what was left out, and how the files were understood. */
+  readonly warnings: readonly string[];
 }
 
 /** What messages call the files that the parts of an image set came from. */
@@ -72,11 +74,15 @@ export function createImageSet(
 /**
  * Puts a training and a test set together.
  *
+ * A class without training images cannot be learned. It is left out, with its test images and a warning, and the labels
+ * of the classes behind it close up: labels that count from 1 (EMNIST's letters) are the classes 0 up like any others.
+ *
  * @param name - the data set's name, for people
  * @param train - to learn from
  * @param test - to measure with; same image shape, and the same classes
- * @returns the data set, with the classes of `train`
- * @throws DataError `SHAPE_MISMATCH` when the image shapes differ; `BAD_CLASS_NAMES` when the classes do
+ * @returns the data set, with those classes of `train` that it has images of
+ * @throws DataError `SHAPE_MISMATCH` when the image shapes differ; `BAD_CLASS_NAMES` when the classes do; `EMPTY` when no
+ *   test image is of a class that can be learned
  */
 export function createDataset(name: string, train: ImageSet, test: ImageSet): Dataset {
   if (train.shape.some((size, dimension) => size !== test.shape[dimension])) {
@@ -97,7 +103,46 @@ export function createDataset(name: string, train: ImageSet, test: ImageSet): Da
         `give both the same list.`,
     );
   }
-  return { name, train, test, classes };
+  const present = new Set(train.labels);
+  const kept = classes.flatMap((_, label) => (present.has(label) ? [label] : []));
+  if (kept.length === classes.length) return { name, train, test, classes, warnings: [] };
+
+  const [learned, tested] = [onlyClasses(train, kept), onlyClasses(test, kept)];
+  if (tested.labels.length === 0) {
+    throw new DataError(
+      "EMPTY",
+      `${name}: none of the ${test.labels.length} test images is of a class with training images; get files of one data set.`,
+    );
+  }
+  const dropped = classes.filter((_, label) => !present.has(label));
+  const warnings = [leftOut(name, dropped, test.labels.length - tested.labels.length)];
+  return { name, train: learned, test: tested, classes: learned.classes, warnings };
+}
+
+/** The images of some classes, which are numbered anew in the order given. Images are copied only where some go. */
+function onlyClasses({ images, shape, labels, classes }: ImageSet, kept: readonly number[]): ImageSet {
+  const renumbered = new Map(kept.map((label, newLabel) => [label, newLabel]));
+  const positions = Array.from(labels.keys()).filter((position) => renumbered.has(labels[position]!));
+  const size = shape[0] * shape[1] * shape[2];
+  let pixels = images;
+  if (positions.length < labels.length) {
+    pixels = new Uint8Array(positions.length * size);
+    positions.forEach((from, to) => pixels.set(images.subarray(from * size, (from + 1) * size), to * size));
+  }
+  return {
+    images: pixels,
+    shape,
+    labels: Uint8Array.from(positions, (position) => renumbered.get(labels[position]!)!),
+    classes: kept.map((label) => classes[label]!),
+  };
+}
+
+function leftOut(name: string, dropped: readonly string[], testImages: number): string {
+  const named = dropped.slice(0, 10).map((className) => JSON.stringify(className));
+  const more = dropped.length > named.length ? ` and ${dropped.length - named.length} more` : "";
+  const [what, they] = dropped.length === 1 ? ["class", "it is"] : ["classes", "they are"];
+  const tested = testImages > 0 ? `, with ${testImages} test image${testImages === 1 ? "" : "s"}` : "";
+  return `${name} has no training images of the ${what} ${named.join(", ")}${more}: ${they} left out${tested}.`;
 }
 
 /**

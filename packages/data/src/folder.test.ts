@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { createDataset, createImageSet, type Dataset } from "./dataset.ts";
+import { createDataset, createImageSet, type Dataset, type ImageSet } from "./dataset.ts";
 import { loadFolder, saveFolder } from "./folder.ts";
 
 let folder: string;
@@ -13,13 +13,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** Three training and two test images of 2 x 1 pixels; class 2 occurs in the test set only. */
+/** Three training and two test images of 2 x 1 pixels; class 1 does not occur in the test set. */
 function small(channels: number, classes: readonly string[] = ["0", "1", "2"]): Dataset {
   const images = (count: number) => Uint8Array.from({ length: count * 2 * channels }, (_, i) => 7 * i);
   const shape = [2, 1, channels] as const;
   return createDataset(
     "small",
-    createImageSet({ images: images(3), shape, count: 3 }, new Uint8Array([0, 1, 0]), classes),
+    createImageSet({ images: images(3), shape, count: 3 }, new Uint8Array([0, 1, 2]), classes),
     createImageSet({ images: images(2), shape, count: 2 }, new Uint8Array([2, 0]), classes),
   );
 }
@@ -49,7 +49,7 @@ test("what is saved is loaded, plain and gzip, of any number of channels", async
 
       await saveFolder(target, saved, { gzip });
 
-      expect(await loadFolder(target, { name: "any" })).toEqual(saved);
+      expect(await loadFolder(target, { name: "any" })).toEqual({ ...saved, warnings: [] });
     }),
     { numRuns: 30 },
   );
@@ -69,6 +69,26 @@ test("without class names the classes are numbered over both parts", async () =>
 
   expect(classes).toEqual(["0", "1", "2"]);
   expect(train.classes).toEqual(classes);
+});
+
+test("letters whose labels count from 1 are 26 classes, and a warning says what was left out", async () => {
+  const letters = (count: number): ImageSet => ({
+    images: Uint8Array.from({ length: count * 4 }, (_, i) => i),
+    shape: [2, 2, 1],
+    labels: Uint8Array.from({ length: count }, (_, i) => 1 + (i % 26)),
+    classes: Array.from({ length: 27 }, (_, label) => String(label)),
+  });
+  const [train, test] = [letters(78), letters(52)];
+  await saveFolder(folder, { name: "letters", train, test, classes: train.classes, warnings: [] });
+  await rm(join(folder, "classes.txt"));
+
+  const loaded = await loadFolder(folder, { name: "letters" });
+
+  expect(loaded.classes).toEqual(train.classes.slice(1));
+  expect([...loaded.train.labels]).toEqual(Array.from(train.labels, (label) => label - 1));
+  expect([...loaded.test.labels]).toEqual(Array.from(test.labels, (label) => label - 1));
+  expect(loaded.train.images).toEqual(train.images);
+  expect(loaded.warnings).toEqual(['letters has no training images of the class "0": it is left out.']);
 });
 
 test("a file of label names by another name is read, and classes.txt goes before it", async () => {

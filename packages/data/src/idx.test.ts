@@ -108,6 +108,17 @@ test("the first label that is not below the number of classes is named with its 
   expect(() => checkLabels(labels, "train-labels", 256)).not.toThrow();
 });
 
+test("labels that count from 1 beside names that count from 0 are an error that says so", () => {
+  expect(() => checkLabels(new Uint8Array([1, 26, 2]), "train-labels", 26)).toThrowError(
+    expect.objectContaining({
+      code: "LABEL_OUT_OF_RANGE",
+      message: expect.stringMatching(
+        /^train-labels has label 26 at index 1, .*; no label is 0: .*before the others\.$/,
+      ),
+    }),
+  );
+});
+
 test("what cannot be an IDX file is not written", () => {
   const cases: readonly IdxArray[] = [
     { shape: [], data: new Uint8Array(1) },

@@ -143,10 +143,13 @@ export function idxImages(array: IdxArray, name: string): IdxImages {
 export function checkLabels(labels: Uint8Array, name: string, classes: number): void {
   const index = labels.findIndex((label) => label >= classes);
   if (index < 0) return;
+  const cure = labels.includes(0)
+    ? "correct the labels, or name all classes"
+    : "no label is 0: give the list of classes a line for it, before the others";
   throw new DataError(
     "LABEL_OUT_OF_RANGE",
     `${name} has label ${labels[index]} at index ${index}, but there are ${classes} classes (labels 0 to ` +
-      `${classes - 1}); correct the labels, or name all classes.`,
+      `${classes - 1}); ${cure}.`,
   );
 }
 

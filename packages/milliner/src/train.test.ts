@@ -117,6 +117,22 @@ test.each([
   await expect(resumed).rejects.toMatchObject({ name: "ConfigError", code });
 });
 
+test("what a data set warns of is said once, and kept", async () => {
+  const said: string[] = [];
+  const warned = { ...dataset, warnings: ["tiny has been dyed."] };
+
+  const { warnings } = await train({
+    dataset: warned,
+    settings: { ...settings, epochs: 1, tasks: 1 },
+    threads: 1,
+    out: join(folder, "warned"),
+    onWarning: (message) => said.push(message),
+  });
+
+  expect(said).toEqual(["tiny has been dyed."]);
+  expect(warnings).toEqual(said);
+});
+
 test("permuted tasks are all of the classes", async () => {
   const { result } = await train({
     ...options,

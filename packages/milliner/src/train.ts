@@ -59,7 +59,7 @@ export interface Trained {
   readonly settings: Settings;
   readonly device: Device;
   readonly result: RunResult;
-  /** What was said before the run began, such as that the slow reference stands in. */
+  /** What was said before the run began: that the slow reference stands in, or what the data set warns of. */
   readonly warnings: readonly string[];
 }
 
@@ -94,6 +94,7 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
   }
 
   const dataset = await imagesOf(settings, before, options);
+  dataset.warnings.forEach(warn);
   const normalisation = before?.notes.normalisation ?? measureNormalisation(dataset.train);
   const scenario = makeScenario(settings, dataset, normalisation);
   const makeLearner = (): Hat => makeHat(settings, scenario.inputShape, device.backend);

@@ -298,6 +298,46 @@ describe("bad input ends with 2 and one sentence", { timeout: 60_000 }, () => {
 });
 
 describe("other ends", { timeout: 60_000 }, () => {
+  test("labels that count from 1 are taken, and what was left out is said on stderr and in the JSON", async () => {
+    const letters = join(folder, "letters");
+    const { train, test: tested, classes } = tinyDataset();
+    const named = ["none", ...classes];
+    const shifted = (set: typeof train): typeof train => ({
+      ...set,
+      labels: set.labels.map((label) => label + 1),
+      classes: named,
+    });
+    await saveFolder(letters, {
+      name: "letters",
+      train: shifted(train),
+      test: shifted(tested),
+      classes: named,
+      warnings: [],
+    });
+    const run = join(folder, "letters run");
+
+    const { status, stdout, stderr } = await milliner(
+      [
+        "train",
+        "split-mnist",
+        "--data",
+        letters,
+        "--out",
+        run,
+        ...set({ epochs: 1, controls: "none" }),
+        "--json",
+      ],
+      folder,
+    );
+
+    expect(status, stderr).toBe(0);
+    const warning = 'no training images of the class "none": it is left out.';
+    expect(stderr).toContain(warning);
+    const { tasks, warnings } = JSON.parse(stdout) as { tasks: string[]; warnings: string[] };
+    expect(tasks).toEqual(["a, b", "c, d", "e, f"]);
+    expect(warnings).toEqual([expect.stringContaining(warning)]);
+  });
+
   test("a loss that is not finite ends with 1 and names the place", async () => {
     const { status, stderr } = await milliner(
       [...trainArgs(join(folder, "diverged"), { lr: 1e30, controls: "none" }), "--quiet"],
