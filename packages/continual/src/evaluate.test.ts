@@ -133,7 +133,15 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
       ],
       [0, 1, 1],
     );
-    const task = { id: 4, name: "pairs", classes: ["a", "b"], train: split, validation: split, test: split };
+    const task = {
+      id: 4,
+      name: "pairs",
+      classes: ["a", "b"],
+      transform: "none" as const,
+      train: split,
+      validation: split,
+      test: split,
+    };
     const learner = (logits: (images: Tensor) => Tensor, extra: Partial<Learner> = {}): Learner =>
       ({ name: "mirror", logits: (_: number, images: Tensor) => logits(images), ...extra }) as Learner;
 

@@ -22,7 +22,15 @@ const ten: Split = {
   labels: Int32Array.from({ length: 10 }, (_, i) => i),
   read: (indices, into) => void into.fill(0, 0, indices.length),
 };
-const task: Task = { id: 3, name: "odd", classes: ["a"], train: ten, validation: ten, test: ten };
+const task: Task = {
+  id: 3,
+  name: "odd",
+  classes: ["a"],
+  transform: "none",
+  train: ten,
+  validation: ten,
+  test: ten,
+};
 const halving: Schedule = { epochs: 100, batchSize: 4, lr: 1, lrFactor: 2, lrPatience: 2, lrMin: 0.25 };
 
 let weight: Tensor;

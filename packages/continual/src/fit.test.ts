@@ -27,7 +27,7 @@ function counted(size: number): Split {
 }
 
 function taskOf(train: Split): Task {
-  return { id: 3, name: "odd", classes: ["a"], train, validation: train, test: train };
+  return { id: 3, name: "odd", classes: ["a"], transform: "none", train, validation: train, test: train };
 }
 
 const task = taskOf(counted(10));

@@ -34,7 +34,7 @@ export {
 export { MultiHead, type MultiHeadOptions } from "./multi-head.ts";
 export { MultiHeadTraining, type MultiHeadTrainingOptions } from "./multi-head-training.ts";
 export { hashParameters } from "./parameters-hash.ts";
-export { permutedScenario, type PermutedScenarioOptions } from "./permuted-scenario.ts";
+export { permutedScenario, permutedTransform, type PermutedScenarioOptions } from "./permuted-scenario.ts";
 export type { LearnerResult, RunResult, TaskResult } from "./result.ts";
 export { run, type RunOptions } from "./run.ts";
 export { CheckpointFolder, eventsFile, resultFile, type CheckpointPlace } from "./run-folder.ts";
@@ -49,7 +49,7 @@ export {
 export { parseRecord, type LearnedTask, type RunRecord } from "./run-record.ts";
 export type { EventPosition } from "./event-log.ts";
 export { imageSplit, joinSplits, type ImageSplitOptions } from "./split.ts";
-export { splitScenario, type SplitScenarioOptions } from "./split-scenario.ts";
+export { splitScenario, splitTransform, type SplitScenarioOptions } from "./split-scenario.ts";
 export { StoredJson } from "./stored-json.ts";
 export { supervised, type SupervisedOptions } from "./supervised.ts";
 export type { Scenario, Split, Task } from "./task.ts";

@@ -1,4 +1,4 @@
-import { ConfigError, Stream } from "@milliner/core";
+import { ConfigError, Stream, type Transform } from "@milliner/core";
 import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
 import { imageSplit } from "./split.ts";
 import type { Scenario, Task } from "./task.ts";
@@ -29,13 +29,12 @@ export function permutedScenario(dataset: Dataset, options: PermutedScenarioOpti
     throw new ConfigError("BAD_VALUE", `tasks must be a whole number from 1 up, not ${tasks}`);
   }
   const normalisation = options.normalisation ?? measureNormalisation(dataset.train);
-  const [height, width] = dataset.train.shape;
   const all = (count: number): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);
   return {
     name: `permuted-${dataset.name}`,
     inputShape: dataset.train.shape,
     tasks: Array.from({ length: tasks }, (_, id): Task => {
-      const permutation = new Stream(seed, `permutation/${id}`).permutation(height * width);
+      const transform = permutedTransform(seed, id, dataset.train.shape, normalisation);
       const { train, validation } = splitValidation(
         all(dataset.train.labels.length),
         validationShare,
@@ -45,10 +44,25 @@ export function permutedScenario(dataset: Dataset, options: PermutedScenarioOpti
         id,
         name: `permutation ${id + 1}`,
         classes: dataset.classes,
-        train: imageSplit(dataset.train, train, { normalisation, permutation }),
-        validation: imageSplit(dataset.train, validation, { normalisation, permutation }),
-        test: imageSplit(dataset.test, all(dataset.test.labels.length), { normalisation, permutation }),
+        transform,
+        train: imageSplit(dataset.train, train, { transform }),
+        validation: imageSplit(dataset.train, validation, { transform }),
+        test: imageSplit(dataset.test, all(dataset.test.labels.length), { transform }),
       };
     }),
   };
+}
+
+/** The transform of task `id`: its own permutation, which follows from seed and shape alone, then normalisation. */
+export function permutedTransform(
+  seed: number,
+  id: number,
+  [height, width]: Scenario["inputShape"],
+  { mean, std }: Normalisation,
+): Transform {
+  const permutation = [...new Stream(seed, `permutation/${id}`).permutation(height * width)];
+  return [
+    { kind: "permute", permutation },
+    { kind: "normalise", mean, std },
+  ];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError } from "@milliner/core";
+import { ConfigError, type Transform } from "@milliner/core";
 import {
   createDataset,
   createImageSet,
@@ -13,7 +13,8 @@ import { splitScenario } from "./split-scenario.ts";
 import type { Split } from "./task.ts";
 
 const names = ["zero", "one", "two", "three", "four", "five"];
-const plain = { mean: [0], std: [1 / 255] }; // values are the bytes, up to the rounding of float32
+const plain = { mean: [0], std: [1 / 255] };
+const transform: Transform = [{ kind: "normalise", ...plain }]; // values are the bytes, up to the rounding of float32
 
 /** Image i of `first`, `first + 1`, ...: its pixels are 10 i, 10 i + 1, ... (6 of them), its label i modulo 6. */
 function countedImages(count: number): ImageSet {
@@ -255,7 +256,9 @@ describe("an image split", () => {
   const set = countedImages(12);
 
   test("reads any positions in any order, normalised in float32: (x / 255 - mean) / std", () => {
-    const split = imageSplit(set, Uint32Array.of(3, 1), { normalisation: { mean: [0.5], std: [0.25] } });
+    const split = imageSplit(set, Uint32Array.of(3, 1), {
+      transform: [{ kind: "normalise", mean: [0.5], std: [0.25] }],
+    });
     const into = new Float32Array(6);
     split.read([1], into);
 
@@ -265,44 +268,32 @@ describe("an image split", () => {
     );
   });
 
-  test("moves a pixel with all its channels, and normalises each channel by its own figures", () => {
-    const images = Uint8Array.of(0, 100, 1, 101, 2, 102);
-    const colours = createImageSet({ images, shape: [1, 3, 2], count: 1 }, Uint8Array.of(0), ["a", "b"]);
-    const split = imageSplit(colours, Uint32Array.of(0), {
-      normalisation: { mean: [0, 100 / 255], std: [1 / 255, 1 / 255] },
-      permutation: Uint32Array.of(2, 0, 1),
-    });
+  test("reads the bytes as they are, too", () => {
+    const split = imageSplit(set, Uint32Array.of(3, 1), { transform });
+    const into = new Uint8Array(12);
+    split.readBytes([1, 0], into);
 
-    expect(values(split, [0])).toEqual([2, 2, 0, 0, 1, 1]);
+    expect([...into]).toEqual([10, 11, 12, 13, 14, 15, 30, 31, 32, 33, 34, 35]);
   });
 
-  test("a label outside of the task, a permutation that is none and a normalisation that does not fit are refused", () => {
+  test("a label outside of the task and a transform that does not fit are refused", () => {
     const make =
       (extra: object): (() => Split) =>
       () =>
-        imageSplit(set, Uint32Array.of(0, 1), { normalisation: plain, ...extra });
+        imageSplit(set, Uint32Array.of(0, 1), { transform, ...extra });
 
     const code = (name: string): unknown => expect.objectContaining({ code: name });
     expect(make({ labels: new Map([[0, 0]]) })).toThrow(code("BAD_LABEL"));
-    expect(make({ permutation: Uint32Array.of(0, 1, 2) })).toThrow(code("BAD_PERMUTATION"));
-    expect(make({ normalisation: { mean: [0], std: [NaN] } })).toThrow(code("BAD_NORMALISATION"));
-    expect(make({ normalisation: { mean: [NaN], std: [1] } })).toThrow(code("BAD_NORMALISATION"));
-    expect(make({ normalisation: { mean: [0], std: [Infinity] } })).toThrow(code("BAD_NORMALISATION"));
     expect(make({ labels: new Map([[0, 0]]) })).toThrow(/label 1 belongs to no class/);
-    expect(make({ permutation: Uint32Array.of(0, 1, 2, 3, 4, 4) })).toThrow(/each of 0\.\.5 once/);
-    expect(make({ permutation: Uint32Array.of(0, 1, 2) })).toThrow(/permutation of 6 pixels/);
-    expect(make({ permutation: Uint32Array.of(0, 1, 2, 3, 4, 6) })).toThrow(/each of 0\.\.5 once/);
-    expect(make({ normalisation: { mean: [0, 0], std: [1, 1] } })).toThrow(/each of 1 channels/);
-    expect(make({ normalisation: { mean: [0], std: [0] } })).toThrow(
-      /positive std for each of 1 channels, not \[0\] and \[0\]/,
+    expect(make({ transform: [{ kind: "permute", permutation: [0, 1, 2] }] })).toThrow(
+      code("BAD_PERMUTATION"),
     );
   });
 });
 
 test("joined splits follow each other, each with its own labels moved by its offset", () => {
   const set = countedImages(12);
-  const part = (...indices: number[]): Split =>
-    imageSplit(set, Uint32Array.from(indices), { normalisation: plain });
+  const part = (...indices: number[]): Split => imageSplit(set, Uint32Array.from(indices), { transform });
   const joined = joinSplits([part(0, 1), part(5), part(2, 3)], [0, 10, 20]);
 
   expect([...joined.labels]).toEqual([0, 1, 15, 22, 23]);
@@ -317,9 +308,7 @@ test("splits of different shapes are not joined, and the shapes are named", () =
     Uint8Array.of(0),
     names,
   );
-  const splits = [countedImages(2), flat].map((set) =>
-    imageSplit(set, Uint32Array.of(0), { normalisation: plain }),
-  );
+  const splits = [countedImages(2), flat].map((set) => imageSplit(set, Uint32Array.of(0), { transform }));
 
   expect(() => joinSplits(splits, [0, 6])).toThrow(expect.objectContaining({ code: "SHAPE_MISMATCH" }));
   expect(() => joinSplits(splits, [0, 6])).toThrow("[2, 3, 1] and [1, 6, 1]");

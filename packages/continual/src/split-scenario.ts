@@ -1,4 +1,4 @@
-import { ConfigError, Stream } from "@milliner/core";
+import { ConfigError, Stream, type Transform } from "@milliner/core";
 import { measureNormalisation, type Dataset, type ImageSet, type Normalisation } from "@milliner/data";
 import { imageSplit } from "./split.ts";
 import type { Scenario, Task } from "./task.ts";
@@ -25,7 +25,7 @@ export interface SplitScenarioOptions {
  */
 export function splitScenario(dataset: Dataset, options: SplitScenarioOptions): Scenario {
   const { seed, validationShare = publishedValidationShare } = options;
-  const normalisation = options.normalisation ?? measureNormalisation(dataset.train);
+  const transform = splitTransform(options.normalisation ?? measureNormalisation(dataset.train));
   const groups = classGroups(dataset, options);
   const tasks = groups.map((group, id): Task => {
     const labels = new Map(group.map((label, taskLabel) => [label, taskLabel]));
@@ -41,12 +41,18 @@ export function splitScenario(dataset: Dataset, options: SplitScenarioOptions): 
       id,
       name: groupName(classes),
       classes,
-      train: imageSplit(dataset.train, train, { labels, normalisation }),
-      validation: imageSplit(dataset.train, validation, { labels, normalisation }),
-      test: imageSplit(dataset.test, of(dataset.test, "test set"), { labels, normalisation }),
+      transform,
+      train: imageSplit(dataset.train, train, { labels, transform }),
+      validation: imageSplit(dataset.train, validation, { labels, transform }),
+      test: imageSplit(dataset.test, of(dataset.test, "test set"), { labels, transform }),
     };
   });
   return { name: `split-${dataset.name}`, inputShape: dataset.train.shape, tasks };
+}
+
+/** The transform of every task of a split scenario: normalisation alone. */
+export function splitTransform({ mean, std }: Normalisation): Transform {
+  return [{ kind: "normalise", mean, std }];
 }
 
 function groupName(classes: readonly string[]): string {

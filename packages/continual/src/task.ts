@@ -1,4 +1,6 @@
-/** Labelled images of one task, normalised as they are read. Labels are the task's own classes, 0 up. */
+import type { Transform } from "@milliner/core";
+
+/** Labelled images of one task, transformed as they are read. Labels are the task's own classes, 0 up. */
 export interface Split {
   readonly size: number;
   /** [height, width, channels] */
@@ -6,6 +8,11 @@ export interface Split {
   readonly labels: Int32Array;
   /** Writes the images `indices[0]`, `indices[1]`, ... as float32, one after the other, to `into`. */
   read(indices: ArrayLike<number>, into: Float32Array): void;
+  /**
+   * Writes them as bytes, before the task's transform: [height, width, channels] each. Absent where a split is not made of
+   * images in bytes.
+   */
+  readBytes?(indices: ArrayLike<number>, into: Uint8Array): void;
 }
 
 /** One of a sequence of problems: what a learner is shown, once and in order. */
@@ -14,6 +21,11 @@ export interface Task {
   readonly id: number;
   readonly name: string;
   readonly classes: readonly string[];
+  /**
+   * What `read` of its splits does to the bytes of an image: an exported model does the same. `"none"` where the splits are
+   * not made of bytes.
+   */
+  readonly transform: Transform | "none";
   readonly train: Split;
   readonly validation: Split;
   readonly test: Split;

@@ -80,3 +80,12 @@ export { Sgd, type SgdOptions } from "./optimizers/sgd.ts";
 export { Stream } from "./philox.ts";
 export { Gradients, Tape, type Backward, type GradientSink, type PendingProduct } from "./tape.ts";
 export { elements, sameShape, Tensor, tensor, zeros, type Shape, type TensorOptions } from "./tensor.ts";
+export {
+  imageReader,
+  pixelLookup,
+  type NormaliseStep,
+  type PermuteStep,
+  type PixelLookup,
+  type Transform,
+  type TransformStep,
+} from "./transform.ts";

@@ -25,7 +25,7 @@ import {
 import { checkImages, loadDataAgain, type DataOptions } from "./data-source.ts";
 import type { DeviceOptions } from "./device.ts";
 import { openRun, type LearnedRun } from "./learned-run.ts";
-import { makeScenario } from "./model.ts";
+import { makeScenario, makeTransform } from "./model.ts";
 
 /** What is exported, and how it is checked. */
 export interface ExportRunOptions extends DataOptions, DeviceOptions {
@@ -152,12 +152,9 @@ async function exportTask(
   runtime: OnnxRuntime | null,
 ): Promise<ExportedTask> {
   const { name, classes } = file.notes.tasks[task]!;
-  const form = {
-    classes,
-    task: name,
-    normalisation: file.notes.normalisation,
-    name: `${file.name} task ${task}`,
-  };
+  const { inputShape, normalisation } = file.notes;
+  const transform = makeTransform(file.settings, inputShape, normalisation, task);
+  const form = { transform, classes, task: name, name: `${file.name} task ${task}` };
   const dense = hat.network(task);
   const pruned = prune(hat, task);
   try {
@@ -216,19 +213,22 @@ async function compare(
     for (let first = 0; first < test.size; first += batchSize) {
       const count = Math.min(batchSize, test.size - first);
       const shape = [count, ...test.shape];
-      const images = new Float32Array(elements(shape));
-      test.read(
-        Array.from({ length: count }, (_, i) => first + i),
-        images,
-      );
+      const positions = Array.from({ length: count }, (_, i) => first + i);
+      const values = new Float32Array(elements(shape));
+      test.read(positions, values);
       const logits = tidy(() => {
-        const input = tensor(images, shape, { backend });
+        const input = tensor(values, shape, { backend });
         const masked = hat.maskedLogits(task, input).toArray();
         const found = forward(pruned.network, pruned.parameters, input).toArray();
         sameBits &&= equalBits(masked, found);
         return found;
       });
-      yield { images, shape, logits };
+      yield {
+        images: asServed(test, positions, values),
+        shape,
+        logits,
+        labels: test.labels.subarray(first, first + count),
+      };
     }
   }
   const { images, sameArgmax, ties, largestDifference, ok } = await verifyModel(model, batches(), {
@@ -236,6 +236,18 @@ async function compare(
     threads,
   });
   return { images, sameArgmax, ties, largestDifference, sameBitsAsMasked: sameBits, ok: ok && sameBits };
+}
+
+/** What whoever serves a model gives it: the bytes of an image file; of a split without bytes what the network is given. */
+function asServed(
+  test: Split,
+  positions: readonly number[],
+  values: Float32Array,
+): Uint8Array | Float32Array {
+  if (test.readBytes === undefined) return values;
+  const bytes = new Uint8Array(values.length);
+  test.readBytes(positions, bytes);
+  return bytes;
 }
 
 function equalBits(a: Float32Array, b: Float32Array): boolean {

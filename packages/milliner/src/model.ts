@@ -1,7 +1,18 @@
-import { dropout, flatten, linear, network, relu, type Backend, type Network } from "@milliner/core";
+import {
+  dropout,
+  flatten,
+  linear,
+  network,
+  relu,
+  type Backend,
+  type Network,
+  type Transform,
+} from "@milliner/core";
 import {
   permutedScenario,
+  permutedTransform,
   splitScenario,
+  splitTransform,
   type Learner,
   type Scenario,
   type Schedule,
@@ -28,6 +39,23 @@ export function makeScenario(
       return splitScenario(dataset, options);
     case "permuted":
       return permutedScenario(dataset, options);
+    default:
+      return scenario satisfies never;
+  }
+}
+
+/** The transform of a task, as `makeScenario` makes it of images of that shape: without the images. */
+export function makeTransform(
+  { scenario, seed }: Settings,
+  inputShape: Scenario["inputShape"],
+  normalisation: Normalisation,
+  task: number,
+): Transform {
+  switch (scenario) {
+    case "split":
+      return splitTransform(normalisation);
+    case "permuted":
+      return permutedTransform(seed, task, inputShape, normalisation);
     default:
       return scenario satisfies never;
   }

@@ -45,8 +45,9 @@ test("an exported model says what it is a model of", async () => {
 
   expect(metadata.get("milliner.task")).toBe("c, d");
   expect(metadata.get("milliner.classes")).toBe('["c","d"]');
-  expect(metadata.get("milliner.normalise")).toContain('"mean":[');
-  expect(inputs[0]!.shape).toEqual(["batch", 1, 8, 8]);
+  expect(metadata.get("milliner.transform")).toMatch(/^\[\{"kind":"normalise","mean":\[.*\}\]$/);
+  expect(metadata.get("Image.NominalPixelRange")).toBe("NominalRange_0_255");
+  expect(inputs).toEqual([{ name: "x", dtype: "uint8", shape: ["batch", 8, 8, 1] }]);
   expect(outputs[0]!.shape).toEqual(["batch", 2]);
 });
 

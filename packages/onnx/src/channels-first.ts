@@ -5,10 +5,12 @@
  * @param values - as many as the product of `shape`
  * @returns a new array
  */
-export function channelsFirst(values: Float32Array, shape: readonly number[]): Float32Array<ArrayBuffer> {
+export function channelsFirst<T extends Float32Array | Uint8Array>(values: T, shape: readonly number[]): T {
   const [n = 0, height = 0, width = 0, channels = 0] = shape;
   const pixels = height * width;
-  const result = new Float32Array(values.length);
+  const result = (
+    values instanceof Uint8Array ? new Uint8Array(values.length) : new Float32Array(values.length)
+  ) as T;
   let at = 0;
   for (let image = 0; image < n; image++) {
     for (let channel = 0; channel < channels; channel++) {

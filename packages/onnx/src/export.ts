@@ -3,9 +3,12 @@ import {
   elements,
   outputShape,
   parameterSpecs,
+  pixelLookup,
   ShapeError,
   type Network,
   type Parameters,
+  type PixelLookup,
+  type Transform,
 } from "@milliner/core";
 import { checkNetwork, checkParameters } from "./check-network.ts";
 import { encodeModel } from "./graph.ts";
@@ -13,21 +16,17 @@ import { checkMessageSize } from "./message-writer.ts";
 import { parameterHash } from "./parameter-hash.ts";
 import { translate, type ImageLayout } from "./translate.ts";
 
-/** What the inputs had subtracted from them and were divided by: `(x - mean) / std` for each channel. */
-export interface Normalisation {
-  /** As many as the input's last dimension in core (channels, or features), or one number for all. */
-  readonly mean: readonly number[];
-  /** As many as `mean`, each > 0. */
-  readonly std: readonly number[];
-  /** The model subtracts and divides itself. Default false: the caller does, and the metadata says by what. */
-  readonly inGraph?: boolean;
-}
-
 /** What an exported model says of itself, and in which form it takes and gives values. */
 export interface ExportOptions {
   /**
-   * Form of images: `x` is [batch, channels, height, width] (`nchw`, the default, what servers expect) or [batch, height,
-   * width, channels] (`nhwc`, as in core). Inputs that are no images keep their shape behind the batch.
+   * How the bytes of an image become the network's input: `task.transform`. The model takes images as bytes (uint8, 0..255)
+   * and does the same. `"none"`: it takes float32, what the network itself is given, and whoever serves it has to make that.
+   */
+  readonly transform: Transform | "none";
+  /**
+   * Form of images: `x` is [batch, height, width, channels] (`nhwc`, as image files and core have them; the default for
+   * bytes) or [batch, channels, height, width] (`nchw`; the default without a transform, what servers of floats expect).
+   * Inputs that are no images keep their shape behind the batch.
    */
   readonly layout?: ImageLayout;
   /** Name of the graph, shown by viewers. Default `milliner`. */
@@ -36,70 +35,101 @@ export interface ExportOptions {
   readonly classes?: readonly string[];
   /** Name of the task, written as `milliner.task`. */
   readonly task?: string;
-  readonly normalisation?: Normalisation;
   /** The output is `probabilities`, which sum to 1, in place of `logits`. Default false. */
   readonly softmax?: boolean;
-  /** Further metadata; keys that begin with `milliner.` are reserved. */
+  /** Further metadata, also in place of what the exporter says of images; keys that begin with `milliner.` are reserved. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /**
- * A network as the bytes of an ONNX file (opset 17, IR 8): one float32 input `x`, one output `logits` or `probabilities`,
- * both with a first dimension `batch` of any size. Dropout is left out; weights are core's, in core's order, but for
+ * A network as the bytes of an ONNX file (opset 17, IR 8): one input `x`, the bytes of images or float32, and one float32
+ * output `logits` or `probabilities`, both with a first dimension `batch` of any size. A transform stands at the graph's
+ * begin and gives the bits that training read. Dropout is left out; weights are core's, in core's order, but for
  * convolutions', which ONNX has as [out, in, kernelHeight, kernelWidth]. A pruned network of `compact` is written like any
  * other and is as small as it looks.
  *
  * The same network, parameters and options give the same bytes, in every process and on every machine: the file holds no
- * date and no version. Its metadata, in this order: `milliner.format` (`1`), `milliner.layout` (`nchw`, `nhwc`; only for
- * images), `milliner.task`, `milliner.classes` (a JSON array), `milliner.normalise` (JSON: `mean`, `std`, `inGraph`), each
- * where it was given, `milliner.hash` (SHA-256 over the parameters), and the caller's by key.
+ * date and no version. Its metadata, in this order: `milliner.format` (`2`), `milliner.layout` (`nchw`, `nhwc`; only for
+ * images), `milliner.task`, `milliner.classes` (a JSON array), each where it was given, `milliner.transform` (JSON: the steps
+ * that the graph does; without the permutation's numbers), `milliner.hash` (SHA-256 over the parameters), and by key the
+ * caller's and, where the model takes bytes, ONNX's `Image.NominalPixelRange` (`NominalRange_0_255`: the range before all
+ * steps) and `Image.BitmapPixelFormat` (`Gray8` for one channel, `Rgb8` for three).
  *
  * @param network - its output is what the model gives; a body with the head of a task for logits
  * @param parameters - by name, `NODE.weight` and `NODE.bias`, all finite; others may be present
  * @returns bytes that the caller owns
- * @throws ConfigError when a parameter is missing (MISSING_PARAMETER), the network is no network, an option makes no sense
+ * @throws ConfigError when the transform is not given (MISSING_TRANSFORM) or makes no sense (BAD_TRANSFORM, BAD_NORMALISATION,
+ *   BAD_PERMUTATION), a parameter is missing (MISSING_PARAMETER), the network is no network, an option makes no sense
  *   (BAD_OPTION, RESERVED_KEY), or the file would take 2 GiB or more (MODEL_TOO_LARGE)
- * @throws ShapeError SHAPE_MISMATCH when a layer, a parameter, the classes or the normalisation does not fit
+ * @throws ShapeError SHAPE_MISMATCH when a layer, a parameter or the classes do not fit, or there is a transform and the
+ *   network's input is no image
  * @throws NumericError NOT_FINITE when a parameter holds NaN or an infinity
  */
-export function exportNetwork(
-  network: Network,
-  parameters: Parameters,
-  options: ExportOptions = {},
-): Uint8Array {
+export function exportNetwork(network: Network, parameters: Parameters, options: ExportOptions): Uint8Array {
   checkNetwork(network);
-  const { layout = "nchw", name = "milliner", softmax = false } = options;
+  const lookup = lookupOf(network, options);
+  const { layout = lookup === null ? "nchw" : "nhwc", name = "milliner", softmax = false } = options;
   if (layout !== "nchw" && layout !== "nhwc") {
     throw new ConfigError("BAD_OPTION", `layout is "nchw" or "nhwc", not ${JSON.stringify(layout)}`);
   }
   checkText("the graph's name", name);
   checkOutput(network, options);
-  const normalisation =
-    options.normalisation === undefined ? undefined : rounded(network, options.normalisation);
   const given = Object.entries(options.metadata ?? {});
   for (const [key, value] of given) checkEntry(key, value);
   // Before the parameters are read, so that a model that cannot be written costs no pass over them.
   checkMessageSize(parameterSpecs(network).reduce((bytes, { shape }) => bytes + 4 * elements(shape), 0));
   checkParameters(network, parameters);
 
-  const graph = translate(network, parameters, {
-    name,
-    layout,
-    softmax,
-    normalisation: options.normalisation?.inGraph === true ? normalisation : undefined,
-  });
-  const metadata: [string, string][] = [["milliner.format", "1"]];
+  const graph = translate(network, parameters, { name, layout, softmax, lookup });
+  const metadata: [string, string][] = [["milliner.format", "2"]];
   if (network.inputShape.length === 3) metadata.push(["milliner.layout", layout]);
   if (options.task !== undefined) metadata.push(["milliner.task", options.task]);
   if (options.classes !== undefined) metadata.push(["milliner.classes", JSON.stringify(options.classes)]);
-  if (options.normalisation !== undefined) {
-    const { mean, std, inGraph = false } = options.normalisation;
-    metadata.push(["milliner.normalise", JSON.stringify({ mean, std, inGraph })]);
-  }
+  if (options.transform !== "none") metadata.push(["milliner.transform", transformText(options.transform)]);
   metadata.push(["milliner.hash", parameterHash(network, parameters)]);
+  const others = new Map([...(lookup === null ? [] : imageMetadata(network.inputShape.at(-1)!)), ...given]);
   // By code unit, not by locale: the order is part of the bytes.
-  metadata.push(...given.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  metadata.push(...[...others].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return encodeModel(graph, metadata);
+}
+
+/** A model without its transform answers wrongly in silence, so that there is none has to be said. */
+function lookupOf({ inputShape }: Network, options: Partial<ExportOptions> | undefined): PixelLookup | null {
+  const transform = options?.transform;
+  if (transform === "none") return null;
+  if (!Array.isArray(transform)) {
+    throw new ConfigError(
+      "MISSING_TRANSFORM",
+      "nothing says how an image becomes the network's input; give transform: task.transform, so that the model does it, or " +
+        'transform: "none" for a model of the float32 values that the network itself is given',
+    );
+  }
+  const [height, width, channels] = inputShape;
+  if (inputShape.length !== 3 || height === undefined || width === undefined || channels === undefined) {
+    throw new ShapeError(
+      "SHAPE_MISMATCH",
+      `a transform is of images, but the network takes [n, ${inputShape.join(", ")}] and not [n, height, width, channels]; ` +
+        'begin it with flatten(), or say transform: "none"',
+    );
+  }
+  return pixelLookup(transform, [height, width, channels]);
+}
+
+function transformText(transform: Transform): string {
+  return JSON.stringify(
+    transform.map((step) =>
+      step.kind === "permute" ? { kind: step.kind, pixels: step.permutation.length } : step,
+    ),
+  );
+}
+
+/** What ONNX has to say of an input that is an image. */
+function imageMetadata(channels: number): readonly [string, string][] {
+  const format = channels === 1 ? "Gray8" : channels === 3 ? "Rgb8" : undefined;
+  return [
+    ...(format === undefined ? [] : [["Image.BitmapPixelFormat", format] as [string, string]]),
+    ["Image.NominalPixelRange", "NominalRange_0_255"],
+  ];
 }
 
 function checkOutput(network: Network, { classes, softmax, task }: ExportOptions): void {
@@ -119,26 +149,6 @@ function checkOutput(network: Network, { classes, softmax, task }: ExportOptions
       `${classes.length} classes were named, but the network has ${shape[0]} logits`,
     );
   }
-}
-
-/** Mean and deviation in float32, as the graph computes with them. */
-function rounded(network: Network, { mean, std }: Normalisation): { mean: Float32Array; std: Float32Array } {
-  const channels = network.inputShape.at(-1)!;
-  if (mean.length !== std.length || (mean.length !== 1 && mean.length !== channels)) {
-    throw new ShapeError(
-      "SHAPE_MISMATCH",
-      `normalisation has ${mean.length} means and ${std.length} deviations for an input of ${channels} channels; give ` +
-        `${channels} of each, or one for all`,
-    );
-  }
-  const result = { mean: Float32Array.from(mean), std: Float32Array.from(std) };
-  if (!result.mean.every(Number.isFinite) || !result.std.every((value) => value > 0 && value < Infinity)) {
-    throw new ConfigError(
-      "BAD_OPTION",
-      `normalisation needs finite means and deviations above 0, not [${mean.join(", ")}] and [${std.join(", ")}]`,
-    );
-  }
-  return result;
 }
 
 function checkEntry(key: string, value: unknown): asserts value is string {

@@ -18,7 +18,7 @@ const backend = selectBackend();
 const digits = network([28, 28, 1], flatten(), linear(100), relu(), linear(10));
 const parameters = initialise(digits, { backend, seed: 1 });
 
-const model = exportNetwork(digits, parameters, { task: "digits" });
+const model = exportNetwork(digits, parameters, { task: "digits", transform: "none" });
 
 const { inputs, metadata } = inspectModel(model, "digits.onnx"); // trusts nothing, opens no other file
 

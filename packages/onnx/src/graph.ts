@@ -4,9 +4,9 @@ import { MessageWriter } from "./message-writer.ts";
 import {
   attributeField,
   attributeType,
+  dataType,
   dimensionField,
   entryField,
-  float32Type,
   graphField,
   modelField,
   nodeField,
@@ -36,18 +36,23 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, number | readonly number[]>>;
 }
 
-/** A constant of float32. */
+/** A constant. */
 export interface Initializer {
   readonly name: string;
   readonly shape: readonly number[];
+  /** Default float32. */
+  readonly type?: "float32" | "int32" | "int64";
   /** The elements in the order of `shape`; asked for once. */
-  readonly values: () => Float32Array;
+  readonly values: () => Float32Array | Int32Array | BigInt64Array;
 }
 
-/** A float32 value with a batch of any size before `shape`. */
+/** A value with a batch of any size before `shape`. */
 export interface GraphValue {
   readonly name: string;
+  readonly type: "float32" | "uint8";
   readonly shape: readonly number[];
+  /** Whether its numbers are an image's, as ONNX has them: then the metadata says which. */
+  readonly isImage?: boolean;
 }
 
 /** Opset 17 with IR 8: what onnxruntime reads from 1.12 or so on. */
@@ -109,16 +114,19 @@ function encodeNode(node: GraphNode): MessageWriter {
   return message;
 }
 
-function encodeTensor({ name, shape, values }: Initializer): MessageWriter {
+function encodeTensor({ name, shape, type = "float32", values }: Initializer): MessageWriter {
   const message = new MessageWriter();
   for (const size of shape) message.integer(tensorField.dims, size);
   return message
-    .integer(tensorField.dataType, float32Type)
+    .integer(tensorField.dataType, dataType[type])
     .string(tensorField.name, name)
-    .payload(tensorField.rawData, { length: 4 * elements(shape), make: () => littleEndianBytes(values()) });
+    .payload(tensorField.rawData, {
+      length: (type === "int64" ? 8 : 4) * elements(shape),
+      make: () => littleEndianBytes(values()),
+    });
 }
 
-function encodeValue({ name, shape }: GraphValue): MessageWriter {
+function encodeValue({ name, type, shape, isImage = false }: GraphValue): MessageWriter {
   const dimensions = new MessageWriter().message(
     shapeField.dimension,
     new MessageWriter().string(dimensionField.parameter, "batch"),
@@ -127,9 +135,9 @@ function encodeValue({ name, shape }: GraphValue): MessageWriter {
     dimensions.message(shapeField.dimension, new MessageWriter().integer(dimensionField.value, size));
   }
   const tensor = new MessageWriter()
-    .integer(tensorTypeField.elementType, float32Type)
+    .integer(tensorTypeField.elementType, dataType[type])
     .message(tensorTypeField.shape, dimensions);
-  return new MessageWriter()
-    .string(valueInfoField.name, name)
-    .message(valueInfoField.type, new MessageWriter().message(typeField.tensor, tensor));
+  const whole = new MessageWriter().message(typeField.tensor, tensor);
+  if (isImage) whole.string(typeField.denotation, "IMAGE");
+  return new MessageWriter().string(valueInfoField.name, name).message(valueInfoField.type, whole);
 }

@@ -7,7 +7,7 @@ export interface OnnxRuntime {
   /** Version of onnxruntime-node. */
   readonly version: string;
   /**
-   * Loads a model that takes one float32 input.
+   * Loads a model that takes one input.
    * @param threads - threads of one run; default 1
    * @throws OnnxError RUNTIME_FAILED when onnxruntime refuses the model
    */
@@ -20,11 +20,11 @@ export interface OnnxSession {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   /**
-   * Runs the model on one float32 input and returns its first output, which must be float32.
+   * Runs the model on one input, of float32 or of bytes, and returns its first output, which must be float32.
    * @throws OnnxError RUNTIME_FAILED
    */
   run(
-    input: Float32Array,
+    input: Float32Array | Uint8Array,
     shape: readonly number[],
   ): Promise<{ readonly data: Float32Array; readonly shape: readonly number[] }>;
   /** Frees what the model holds outside the JavaScript heap. */
@@ -71,7 +71,11 @@ function adapt(ort: typeof Ort): OnnxRuntime {
         run: (values, shape) =>
           refused("run the model", async () => {
             if (input === undefined || output === undefined) throw new Error("it has no input or no output");
-            const results = await session.run({ [input]: new ort.Tensor("float32", values, shape) });
+            const given =
+              values instanceof Uint8Array
+                ? new ort.Tensor("uint8", values, shape)
+                : new ort.Tensor("float32", values, shape);
+            const results = await session.run({ [input]: given });
             const result = results[output]!;
             if (!(result.data instanceof Float32Array))
               throw new Error(`its output "${output}" is ${result.type}, not float32`);

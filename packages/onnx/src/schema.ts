@@ -64,7 +64,14 @@ export const sparseTensorField = { values: 1, indices: 2, dims: 3 } as const;
 
 export const valueInfoField = { name: 1, type: 2 } as const;
 
-export const typeField = { tensor: 1, sequence: 4, map: 5, sparseTensor: 8, optional: 9 } as const;
+export const typeField = {
+  tensor: 1,
+  sequence: 4,
+  map: 5,
+  denotation: 6,
+  sparseTensor: 8,
+  optional: 9,
+} as const;
 
 export const tensorTypeField = { elementType: 1, shape: 2 } as const;
 
@@ -116,5 +123,5 @@ export const elementTypes: ReadonlyMap<number, ElementType> = new Map(
   ).map(([number, name, bits]) => [number, { name, bits }]),
 );
 
-/** `TensorProto.data_type` of float32. */
-export const float32Type = 1;
+/** `TensorProto.data_type` of the element types that are written. */
+export const dataType = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;

@@ -4,10 +4,12 @@ import {
   type LayerNode,
   type Network,
   type Parameters,
+  type PixelLookup,
   type Shape,
 } from "@milliner/core";
 import { channelsFirst } from "./channels-first.ts";
 import type { Graph, GraphNode, Initializer } from "./graph.ts";
+import { dataType } from "./schema.ts";
 
 /** Where the channels of an image stand: [batch, channels, height, width] or [batch, height, width, channels]. */
 export type ImageLayout = "nchw" | "nhwc";
@@ -17,8 +19,8 @@ export interface Translation {
   readonly name: string;
   /** Of the input and, where it is an image, of the output. Between them convolutions have channels first. */
   readonly layout: ImageLayout;
-  /** Subtracted and divided by, per channel, before anything else; none where the caller normalises. */
-  readonly normalisation: { readonly mean: Float32Array; readonly std: Float32Array } | undefined;
+  /** How the bytes of an image become the network's input; null where the model takes that input itself. */
+  readonly lookup: PixelLookup | null;
   readonly softmax: boolean;
 }
 
@@ -59,16 +61,52 @@ class Translator {
   }
 
   input(shape: Shape): Value {
-    const { layout, normalisation } = this.#options;
-    let name = inputTensor;
-    if (normalisation !== undefined) {
-      // Channels are the last dimension of the input, or with the batch the second of four.
-      const { mean, std } = normalisation;
-      const channels = layout === "nchw" && isImage(shape) ? [mean.length, 1, 1] : [mean.length];
-      name = this.#emit("input/centred", "Sub", [name, this.#constant("input/mean", channels, () => mean)]);
-      name = this.#emit("input/scaled", "Div", [name, this.#constant("input/std", channels, () => std)]);
-    }
+    const { layout, lookup } = this.#options;
+    const name = lookup === null ? inputTensor : this.#looked(shape, lookup);
     return { owner: inputName, shape, names: new Map([[layout, name]]) };
+  }
+
+  /**
+   * The bytes of images as float32: each pixel from its place, each byte through the table of its channel. A table and no
+   * arithmetic, so that every runtime makes the very numbers that the network was trained on.
+   */
+  #looked(shape: Shape, { pixels, tables }: PixelLookup): string {
+    const { layout } = this.#options;
+    const [height = 0, width = 0, channels = 0] = shape;
+    const isFirst = layout === "nchw";
+    let name = inputTensor;
+    if (pixels !== null) {
+      const count = height * width;
+      // 0: as it is, which is the batch, of any size.
+      const flat = isFirst ? [0, channels, count] : [0, count, channels];
+      name = this.#reshape("input/pixels", name, flat);
+      const places = this.#constant("input/permutation", [count], () => pixels, "int32");
+      name = this.#emit("input/permuted", "Gather", [name, places], { axis: isFirst ? 2 : 1 });
+      name = this.#reshape("input/image", name, [0, ...inLayout(shape, layout)]);
+    }
+    name = this.#emit("input/bytes", "Cast", [name], { to: dataType.int32 });
+    if (channels > 1) {
+      // The tables of all channels are one: where each begins is added to its bytes.
+      const starts = this.#constant(
+        "input/starts",
+        isFirst ? [channels, 1, 1] : [channels],
+        () => Int32Array.from(tables, (_, channel) => 256 * channel),
+        "int32",
+      );
+      name = this.#emit("input/rows", "Add", [name, starts]);
+    }
+    const table = this.#constant("input/table", [256 * channels], () => joined(tables));
+    return this.#emit("input/values", "Gather", [table, name], { axis: 0 });
+  }
+
+  #reshape(name: string, source: string, shape: readonly number[]): string {
+    const sizes = this.#constant(
+      `${name}/shape`,
+      [shape.length],
+      () => BigInt64Array.from(shape, BigInt),
+      "int64",
+    );
+    return this.#emit(name, "Reshape", [source, sizes]);
   }
 
   layer(node: LayerNode, inputs: readonly Value[]): Value {
@@ -123,7 +161,7 @@ class Translator {
   }
 
   graph(inputShape: Shape, shape: Shape, result: Value): Graph {
-    const { name, layout, softmax } = this.#options;
+    const { name, layout, lookup, softmax } = this.#options;
     const output = softmax ? "probabilities" : "logits";
     let last = this.#in(result, layout);
     if (softmax) last = this.#emit("output/softmax", "Softmax", [last], { axis: -1 });
@@ -138,8 +176,13 @@ class Translator {
         output: rename(node.output),
       })),
       initializers: this.#initializers,
-      input: { name: inputTensor, shape: inLayout(inputShape, layout) },
-      output: { name: output, shape: inLayout(shape, layout) },
+      input: {
+        name: inputTensor,
+        type: lookup === null ? "float32" : "uint8",
+        shape: inLayout(inputShape, layout),
+        isImage: lookup !== null,
+      },
+      output: { name: output, type: "float32", shape: inLayout(shape, layout) },
     };
   }
 
@@ -158,8 +201,13 @@ class Translator {
     return names;
   }
 
-  #constant(name: string, shape: Shape, values: () => Float32Array): string {
-    this.#initializers.push({ name, shape, values });
+  #constant(
+    name: string,
+    shape: Shape,
+    values: Initializer["values"],
+    type: NonNullable<Initializer["type"]> = "float32",
+  ): string {
+    this.#initializers.push({ name, shape, type, values });
     return name;
   }
 
@@ -215,4 +263,10 @@ function inLayout(shape: Shape, layout: ImageLayout): Shape {
 function asMade(value: Value): readonly [ImageLayout, string] {
   const [first] = value.names;
   return first!;
+}
+
+function joined(tables: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(256 * tables.length);
+  tables.forEach((table, channel) => all.set(table, 256 * channel));
+  return all;
 }

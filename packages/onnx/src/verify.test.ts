@@ -10,6 +10,7 @@ import {
   extend,
   flatten,
   forward,
+  imageReader,
   initialise,
   linear,
   maxPool2d,
@@ -25,12 +26,14 @@ import {
   type Backend,
   type Network,
   type Parameters,
+  type Transform,
 } from "@milliner/core";
 import { randomNetwork } from "@milliner/core/testing";
+import { channelsFirst } from "./channels-first.ts";
 import { exportNetwork, type ExportOptions } from "./export.ts";
 import { OnnxError } from "./onnx-error.ts";
 import { loadOnnxRuntime } from "./runtime.ts";
-import { verifyModel, type ModelVerification, type VerificationBatch } from "./verify.ts";
+import { verifyModel, type VerificationBatch } from "./verify.ts";
 
 const found = await loadOnnxRuntime();
 if ("missing" in found) throw new Error(found.missing);
@@ -43,6 +46,7 @@ const anyNetwork: fc.Arbitrary<Network> = fc
   .map(([from, classes]) => extend(randomNetwork(from), linear(classes, { name: "head" })));
 
 const options: fc.Arbitrary<ExportOptions> = fc.record({
+  transform: fc.constant("none"),
   layout: fc.constantFrom("nchw", "nhwc"),
   softmax: fc.boolean(),
 });
@@ -119,7 +123,9 @@ test("the backend that a user gets agrees with onnxruntime too", async () => {
   const chosen = selectBackend();
   const own = initialise(images, { backend: chosen, seed: 12 });
 
-  const verification = await verifyModel(exportNetwork(images, own), [batchOf(images, own, 64, 5, chosen)]);
+  const verification = await verifyModel(exportNetwork(images, own, { transform: "none" }), [
+    batchOf(images, own, 64, 5, chosen),
+  ]);
 
   expect(verification).toMatchObject({
     images: 64,
@@ -130,24 +136,78 @@ test("the backend that a user gets agrees with onnxruntime too", async () => {
   });
 });
 
-test("normalisation in the graph makes the model take images as they are", async () => {
-  const { images: raw, shape } = batchOf(images, parameters, 3, 7);
-  const [mean, std] = [
-    [0.1, -0.2, 0.3],
-    [0.5, 2, 1.5],
+/** Any bytes for images of one shape, a transform for them, and the float32 that it makes of them. */
+function transformed(whole: Network, from: number, count: number) {
+  const shape = whole.inputShape as [number, number, number];
+  const [height, width, channels] = shape;
+  const stream = new Stream(from, "transform");
+  const transform: Transform = [
+    { kind: "permute", permutation: [...stream.permutation(height * width)] },
+    {
+      kind: "normalise",
+      mean: [...stream.uniform(channels, 0, 1, 1)],
+      std: [...stream.uniform(channels, 0.1, 1, 2)],
+    },
   ];
-  const normalised = raw.map((value, i) => (value - mean[i % 3]!) / std[i % 3]!);
-  const logits = tidy(() => forward(images, parameters, tensor(normalised, shape, { backend })).toArray());
+  const size = elements(shape);
+  const bytes = Uint8Array.from(stream.uniform(count * size, 0, 256, 3), Math.floor);
+  const values = new Float32Array(count * size);
+  const read = imageReader(transform, shape);
+  for (let i = 0; i < count; i++)
+    read(bytes.subarray(i * size, (i + 1) * size), values.subarray(i * size, (i + 1) * size));
+  return { transform, bytes, values, shape: [count, ...shape] };
+}
 
-  const results: ModelVerification[] = [];
-  for (const layout of ["nchw", "nhwc"] as const) {
-    const model = exportNetwork(images, parameters, { layout, normalisation: { mean, std, inGraph: true } });
-    results.push(await verifyModel(model, [{ images: raw, shape, logits }], { runtime }));
+test("a transform in the graph gives the very bits that training read, in either layout", async () => {
+  for (const channels of [1, 3]) {
+    const whole = network([5, 7, channels], dropout(0.5)); // its output is its input
+    const { transform, bytes, values, shape } = transformed(whole, 7, 6);
+    const [n, height, width] = shape as [number, number, number];
+
+    const last = await runtime.load(exportNetwork(whole, new Map(), { transform, layout: "nhwc" }));
+    const first = await runtime.load(exportNetwork(whole, new Map(), { transform, layout: "nchw" }));
+    const found = [
+      await last.run(bytes, shape),
+      await first.run(channelsFirst(bytes, shape), [n, channels, height, width]),
+    ];
+
+    expect(found[0]!.shape).toEqual(shape);
+    expect(found[0]!.data).toEqual(values);
+    expect(found[1]!.data).toEqual(channelsFirst(values, shape));
+    await Promise.all([last.release(), first.release()]);
   }
-  const outside = exportNetwork(images, parameters, { normalisation: { mean, std } });
-  results.push(await verifyModel(outside, [{ images: normalised, shape, logits }], { runtime }));
+});
 
-  expect(results.map(({ ok }) => ok)).toEqual([true, true, true]);
+test("a model with its transform takes an image's bytes and answers what the network answers", async () => {
+  const { transform, bytes, values, shape } = transformed(images, 8, 64);
+  const logits = tidy(() => forward(images, parameters, tensor(values, shape, { backend })).toArray());
+  const labels = Int32Array.from({ length: 64 }, (_, i) => i % 5);
+  const right = [...labels].filter((label, i) => argmax(logits.subarray(5 * i, 5 * i + 5)) === label).length;
+
+  for (const layout of [undefined, "nchw", "nhwc"] as const) {
+    const model = exportNetwork(images, parameters, {
+      transform,
+      ...(layout === undefined ? {} : { layout }),
+    });
+    const verification = await verifyModel(model, [{ images: bytes, shape, logits, labels }], { runtime });
+
+    expect(verification).toMatchObject({ images: 64, sameArgmax: 64, accuracy: right / 64, ok: true });
+  }
+});
+
+test("bytes for a model of floats, and floats for a model of bytes, are refused by what it takes", async () => {
+  const { transform, bytes, values, shape } = transformed(images, 9, 1);
+  const logits = new Float32Array(5);
+  const refused = async (given: Transform | "none", input: Float32Array | Uint8Array): Promise<unknown> =>
+    verifyModel(exportNetwork(images, parameters, { transform: given }), [{ images: input, shape, logits }], {
+      runtime,
+    }).catch((error: unknown) => error);
+
+  expect(await refused(transform, values)).toMatchObject({
+    code: "BAD_OPTION",
+    message: expect.stringContaining("takes the bytes of images (uint8)") as string,
+  });
+  expect(await refused("none", bytes)).toMatchObject({ code: "BAD_OPTION" });
 });
 
 test("networks without layers, and those that end in an image, keep the layout that was asked for", async () => {
@@ -156,7 +216,7 @@ test("networks without layers, and those that end in an image, keep the layout t
     const own = initialise(whole, { backend, seed: 1 });
     const batch = batchOf(whole, own, 2, 3);
     for (const layout of ["nchw", "nhwc"] as const) {
-      const session = await runtime.load(exportNetwork(whole, own, { layout }));
+      const session = await runtime.load(exportNetwork(whole, own, { transform: "none", layout }));
       const [h, w, c] = whole.inputShape as [number, number, number];
       const { shape } = await session.run(batch.images, layout === "nchw" ? [2, c, h, w] : [2, h, w, c]);
       shapes.push(shape);
@@ -186,7 +246,7 @@ test("names of layers never meet the names that the exporter gives", async () =>
   );
   const own = initialise(awkward, { backend, seed: 1 });
 
-  const model = exportNetwork(awkward, own, { layout: "nhwc", softmax: true });
+  const model = exportNetwork(awkward, own, { transform: "none", layout: "nhwc", softmax: true });
 
   expect(await verifyModel(model, [batchOf(awkward, own, 3, 1)], { runtime })).toMatchObject({
     images: 3,
@@ -198,7 +258,7 @@ test("a model of other weights does not pass, and says by how much", async () =>
   const others = initialise(images, { backend, seed: 99 });
 
   const verification = await verifyModel(
-    exportNetwork(images, others),
+    exportNetwork(images, others, { transform: "none" }),
     [batchOf(images, parameters, 16, 1)],
     { runtime },
   );
@@ -211,7 +271,7 @@ test("a model of other weights does not pass, and says by how much", async () =>
 test("where two logits are nearer than twice the tolerance either class is accepted, and counted", async () => {
   const vector = network([1], linear(3, { bias: false }));
   const weights = new Map([["fc1.weight", tensor([1, 1 + 1e-6, 0.5], [3, 1], { backend })]]);
-  const model = exportNetwork(vector, weights);
+  const model = exportNetwork(vector, weights, { transform: "none" });
   // Core is made to say that the first is the larger by a hair.
   const batch = { images: Float32Array.of(1), shape: [1, 1], logits: Float32Array.of(1 + 1e-6, 1, 0.5) };
 
@@ -229,7 +289,7 @@ test("where two logits are nearer than twice the tolerance either class is accep
 });
 
 test("batches that do not fit are refused with their sizes", async () => {
-  const model = exportNetwork(images, parameters);
+  const model = exportNetwork(images, parameters, { transform: "none" });
   const batch = batchOf(images, parameters, 2, 1);
   const refused = async (one: VerificationBatch): Promise<unknown> =>
     verifyModel(model, [one], { runtime }).catch((error: unknown) => error);
@@ -249,3 +309,7 @@ test("what onnxruntime refuses is an OnnxError with its reason", async () => {
   await expect(refused).rejects.toBeInstanceOf(OnnxError);
   await expect(refused).rejects.toMatchObject({ code: "RUNTIME_FAILED" });
 });
+
+function argmax(values: Float32Array): number {
+  return values.indexOf(Math.max(...values));
+}

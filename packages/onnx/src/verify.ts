@@ -8,12 +8,14 @@ import type { ImageLayout } from "./translate.ts";
 
 /** Inputs and what core makes of them. */
 export interface VerificationBatch {
-  /** What the model is given: normalised, unless the model does that itself. */
-  readonly images: Float32Array;
+  /** What the model is given: the bytes of images where it has the transform in it, else what core was given. */
+  readonly images: Float32Array | Uint8Array;
   /** Shape of `images` in core's order: [n, height, width, channels] or [n, features]. */
   readonly shape: readonly number[];
   /** Core's logits for them, [n, classes]; for a model that gives probabilities too. */
   readonly logits: Float32Array;
+  /** The right class of each image, [n], where the model's accuracy is asked for. */
+  readonly labels?: Int32Array;
 }
 
 export interface VerificationOptions {
@@ -37,6 +39,8 @@ export interface ModelVerification {
   /** Largest difference of a logit over the largest |logit| of all images (of a probability: over the largest one). */
   readonly largestDifference: number;
   readonly tolerance: number;
+  /** Share of images whose largest answer of the model is that of its label, 0..1; null where a batch had no labels. */
+  readonly accuracy: number | null;
   /** Whether the difference is within the tolerance, and the class the same for every image but ties. */
   readonly ok: boolean;
   /** Version of onnxruntime-node that ran the model. */
@@ -48,7 +52,7 @@ export interface ModelVerification {
  * so they agree within a tolerance and not bit for bit; 1e-5 of the largest logit is nine times what was measured for a
  * multilayer perceptron of width 2000.
  *
- * @param model - bytes of `exportNetwork`, or of any model of one float32 input that keeps its data in one file
+ * @param model - bytes of `exportNetwork`, or of any model of one input, bytes or float32, that keeps its data in one file
  * @param batches - read once, one at a time
  * @throws OnnxError RUNTIME_MISSING without onnxruntime-node (`loadOnnxRuntime` tells beforehand), RUNTIME_FAILED when it
  *   refuses the model, UNSUPPORTED_MODEL for a model that cannot be compared, the reader's codes for one that is damaged
@@ -84,9 +88,14 @@ export async function verifyModel(
       );
     }
     const comparison = new Comparison();
+    const takesBytes = summary.inputs.some(
+      ({ name, dtype }) => name === session.inputs[0] && dtype === "uint8",
+    );
     const probabilities = session.outputs[0] === "probabilities";
-    for (const batch of batches)
+    for (const batch of batches) {
+      checkType(batch, takesBytes);
       await compareBatch(session, batch, layoutOf(summary, batch, options), probabilities, comparison);
+    }
     return { ...comparison.result(tolerance), runtime: runtime.version };
   } finally {
     await session.release();
@@ -107,9 +116,19 @@ function layoutOf(
   );
 }
 
+function checkType({ images }: VerificationBatch, takesBytes: boolean): void {
+  if (images instanceof Uint8Array === takesBytes) return;
+  throw new ConfigError(
+    "BAD_OPTION",
+    takesBytes
+      ? "the model takes the bytes of images (uint8), but the batch holds float32; give the bytes as the image file has them"
+      : "the model takes float32, but the batch holds bytes; give it what the network itself is given",
+  );
+}
+
 async function compareBatch(
   session: OnnxSession,
-  { images, shape, logits }: VerificationBatch,
+  { images, shape, logits, labels }: VerificationBatch,
   layout: ImageLayout,
   probabilities: boolean,
   comparison: Comparison,
@@ -144,6 +163,7 @@ async function compareBatch(
     comparison.add(
       probabilities ? softmax(row) : row,
       found.data.subarray(image * classes, (image + 1) * classes),
+      labels?.[image],
     );
   }
 }
@@ -153,12 +173,14 @@ class Comparison {
   #difference = 0;
   #scale = 0;
   #sameArgmax = 0;
+  #right = 0;
+  #labelled = 0;
   /** By how much the largest logit of each image exceeds the second. */
   readonly #margins: number[] = [];
   /** By how much it exceeds the one that the model chose, where that is another. */
   readonly #losses: number[] = [];
 
-  add(expected: ArrayLike<number>, found: ArrayLike<number>): void {
+  add(expected: ArrayLike<number>, found: ArrayLike<number>, label?: number): void {
     const best = argmax(expected);
     let second = -Infinity;
     for (let i = 0; i < expected.length; i++) {
@@ -171,6 +193,8 @@ class Comparison {
     }
     this.#margins.push(expected[best]! - second);
     const chosen = argmax(found);
+    if (label !== undefined) this.#labelled++;
+    if (chosen === label) this.#right++;
     if (chosen === best) this.#sameArgmax++;
     else this.#losses.push(expected[best]! - expected[chosen]!);
   }
@@ -190,6 +214,7 @@ class Comparison {
       ties: this.#margins.filter((margin) => margin < near).length,
       largestDifference,
       tolerance,
+      accuracy: this.#labelled === images ? this.#right / images : null,
       ok: largestDifference <= tolerance && this.#losses.every((loss) => loss < near),
     };
   }

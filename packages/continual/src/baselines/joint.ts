@@ -114,6 +114,7 @@ function unionOf(tasks: readonly Task[]): Task {
     id,
     name,
     classes: tasks.flatMap(({ classes }) => classes),
+    transform: "none", // each image has gone through its own task's
     train: join(({ train }) => train),
     validation: join(({ validation }) => validation),
     test: join(({ test }) => test),
