@@ -58,7 +58,8 @@ async function stored(state: FitState | null): Promise<FitState | null> {
   const { arrays, values } = await snapshotOf(state);
   // Through text, as a file would.
   const json = JSON.parse(JSON.stringify([...values])) as [string, unknown][];
-  return loadFit(readerOf({ arrays, values: new Map(json) }, "the test"));
+  const trained = { tasks: [task.id], shapes: new Map([["weight", [1]]]) };
+  return loadFit(readerOf({ arrays, values: new Map(json) }, "the test"), trained);
 }
 
 describe("a state that is saved and loaded", () => {
@@ -130,6 +131,8 @@ describe("a state that is saved and loaded", () => {
     ["a best loss without best values", { ...sound, best: null }],
     ["best values without a best loss", { ...sound, bestLoss: Infinity }],
     ["an epoch that ended without a best state", { ...sound, bestLoss: Infinity, best: null }],
+    ["a task that has nothing else", { ...sound, task: 7 }],
+    ["best values that are NaN", { ...sound, best: new Map([["weight", Float32Array.of(NaN)]]) }],
     ["a patience of 0", { ...sound, patience: 0 }],
     ["a negative rate", { ...sound, lr: -1 }],
   ])("is refused with %s, and no weight changes", async (_, state) => {

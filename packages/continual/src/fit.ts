@@ -1,15 +1,18 @@
 import {
   CheckpointError,
   ConfigError,
+  elements,
   NumericError,
   Stream,
   tidy,
   type Backend,
+  type Shape,
   type Tensor,
 } from "@milliner/core";
 import { readBatch } from "./batches.ts";
 import type { CheckpointReader, CheckpointWriter, RunContext } from "./learner.ts";
-import { StoredJson } from "./stored-json.ts";
+import { storedFloats } from "./stored-floats.ts";
+import { brief, StoredJson } from "./stored-json.ts";
 import type { Task } from "./task.ts";
 
 /**
@@ -99,13 +102,23 @@ export function startFit(task: Task, schedule: Schedule, unfinished: FitState | 
   };
 }
 
-/** Writes the state and the tensors that it speaks of under `fit/`. */
+/**
+ * Writes the state and the tensors that it speaks of under `fit/`.
+ * @throws ConfigError (`TASK_UNFINISHED`) within an epoch: what was loaded from it would end in other bits
+ */
 export function saveFit(state: FitState | null, into: CheckpointWriter): void {
   if (state === null) {
     into.json("fit", null);
     return;
   }
-  const { best, bestLoss, isWithinEpoch: _, ...rest } = state;
+  const { best, bestLoss, isWithinEpoch, ...rest } = state;
+  if (isWithinEpoch) {
+    throw new ConfigError(
+      "TASK_UNFINISHED",
+      `task ${state.task} is within epoch ${state.epoch + 1}, and what is saved of an epoch cannot be gone on with; save at the ` +
+        `end of an epoch, or load the checkpoint that was written there`,
+    );
+  }
   // JSON knows no Infinity.
   into.json("fit", {
     ...rest,
@@ -115,11 +128,17 @@ export function saveFit(state: FitState | null, into: CheckpointWriter): void {
   for (const [name, values] of best ?? []) into.array(`fit/best/${name}`, [values.length], values);
 }
 
+/** What a saved state has to fit: the tasks that have been begun, and shapes of all that is trained, by name. */
+export interface TrainedParameters {
+  readonly tasks: readonly number[];
+  readonly shapes: ReadonlyMap<string, Shape>;
+}
+
 /**
  * Reads what `saveFit` wrote.
- * @throws CheckpointError when it is not that, or contradicts itself
+ * @throws CheckpointError when it is not that, contradicts itself, or does not fit `trained`
  */
-export function loadFit(from: CheckpointReader): FitState | null {
+export function loadFit(from: CheckpointReader, trained: TrainedParameters): FitState | null {
   const value = from.json("fit");
   if (value === null) return null;
   const saved = new StoredJson(value, `"fit" of the checkpoint`);
@@ -131,7 +150,7 @@ export function loadFit(from: CheckpointReader): FitState | null {
     lr: saved.number("lr"),
     patience: saved.whole("patience"),
     bestLoss: saved.nullable("bestLoss", (key) => saved.number(key)) ?? Infinity,
-    best: names === null ? null : new Map(names.map((name) => [name, bestValues(name, from)])),
+    best: names === null ? null : new Map(names.map((name) => [name, bestValues(name, from, trained)])),
     isWithinEpoch: false,
   };
   // The first epoch always leaves a best state: its loss is finite, and so below the Infinity that it begins with.
@@ -148,15 +167,24 @@ export function loadFit(from: CheckpointReader): FitState | null {
         `best loss ${state.bestLoss}, ${names === null ? "no" : names.length} best values`,
     );
   }
+  if (!trained.tasks.includes(state.task)) {
+    throw new CheckpointError(
+      "BAD_VALUE",
+      `the checkpoint was written within task ${state.task}, of which it has nothing else`,
+    );
+  }
   return state;
 }
 
-function bestValues(name: string, from: CheckpointReader): Float32Array {
-  const { data } = from.array(`fit/best/${name}`);
-  if (!(data instanceof Float32Array)) {
-    throw new CheckpointError("DOES_NOT_FIT", `"fit/best/${name}" of the checkpoint is not float32`);
+function bestValues(name: string, from: CheckpointReader, { shapes }: TrainedParameters): Float32Array {
+  const shape = shapes.get(name);
+  if (shape === undefined) {
+    throw new CheckpointError(
+      "DOES_NOT_FIT",
+      `the checkpoint has best values of ${brief(name)}, and nothing that is trained is called so; was it written for another body?`,
+    );
   }
-  return data;
+  return storedFloats(from, `fit/best/${name}`, [elements(shape)]);
 }
 
 function checkBest({ best }: FitState, trainable: Trainable): void {

@@ -12,6 +12,7 @@ export {
   type FitState,
   type Schedule,
   type Trainable,
+  type TrainedParameters,
 } from "./fit.ts";
 export type {
   CheckpointReader,
@@ -31,7 +32,7 @@ export {
   randomAccuracy,
   type AccuracyMatrix,
 } from "./metrics.ts";
-export { MultiHead, type MultiHeadOptions } from "./multi-head.ts";
+export { MultiHead, type MultiHeadOptions, type StoredHeads } from "./multi-head.ts";
 export { MultiHeadTraining, type MultiHeadTrainingOptions } from "./multi-head-training.ts";
 export { hashParameters } from "./parameters-hash.ts";
 export { permutedScenario, permutedTransform, type PermutedScenarioOptions } from "./permuted-scenario.ts";
@@ -50,6 +51,7 @@ export { parseRecord, type LearnedTask, type RunRecord } from "./run-record.ts";
 export type { EventPosition } from "./event-log.ts";
 export { imageSplit, joinSplits, type ImageSplitOptions } from "./split.ts";
 export { splitScenario, splitTransform, type SplitScenarioOptions } from "./split-scenario.ts";
+export { storedFloats } from "./stored-floats.ts";
 export { StoredJson } from "./stored-json.ts";
 export { supervised, type SupervisedOptions } from "./supervised.ts";
 export type { Scenario, Split, Task } from "./task.ts";

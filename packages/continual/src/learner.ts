@@ -68,11 +68,14 @@ export interface Learner {
    * null for methods that lock nothing. Later tasks may lock more: those elements do not belong to it.
    */
   lockedHash(upTo: number): string | null;
-  /** Writes everything that learning and `logits` depend on. Changes nothing. */
+  /**
+   * Writes everything that learning and `logits` depend on. Changes nothing.
+   * @throws ConfigError (`TASK_UNFINISHED`) within an epoch, as after an abort: there is no going on from there
+   */
   save(into: CheckpointWriter): Promise<void>;
   /**
    * Becomes what the checkpoint says, whatever it was before.
-   * @throws CheckpointError when it does not fit
+   * @throws CheckpointError when it does not fit; nothing has changed then: logits, what `save` writes, and how learning goes on
    */
   load(from: CheckpointReader): Promise<void>;
   dispose(): void;

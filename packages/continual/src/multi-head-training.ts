@@ -79,9 +79,10 @@ export class MultiHeadTraining {
   }
 
   load(from: CheckpointReader): void {
-    const fitState = loadFit(from);
+    const heads = this.heads.read(from);
+    const fitState = loadFit(from, heads);
     const steps = new StoredJson(from.json("training"), `"training" of the checkpoint`).whole("steps");
-    this.heads.load(from);
+    heads.take();
     this.#fit = fitState;
     this.#steps = steps;
   }

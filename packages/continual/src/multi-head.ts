@@ -17,8 +17,10 @@ import {
   type Network,
   type Parameters,
   type ParameterSpec,
+  type Shape,
 } from "@milliner/core";
 import type { CheckpointReader, CheckpointWriter } from "./learner.ts";
+import { storedFloats } from "./stored-floats.ts";
 
 /** What a `MultiHead` is made of. */
 export interface MultiHeadOptions {
@@ -29,6 +31,16 @@ export interface MultiHeadOptions {
   readonly seed: number;
   /** Default `uniform-fan-in`. */
   readonly initialiser?: Initialiser;
+}
+
+/** What a checkpoint holds of heads, read and checked. */
+export interface StoredHeads {
+  /** The tasks that have a head, in the order in which they came. */
+  readonly tasks: readonly number[];
+  /** Shapes of all parameters, by name. */
+  readonly shapes: ReadonlyMap<string, Shape>;
+  /** Takes them in place of what is there. */
+  take(): void;
 }
 
 function headOf(task: number, classes: number): Block {
@@ -175,6 +187,14 @@ export class MultiHead {
    * @throws CheckpointError when it was written for another body, or contradicts itself
    */
   load(from: CheckpointReader): void {
+    this.read(from).take();
+  }
+
+  /**
+   * Reads and checks all that `load` takes, and changes nothing: for learners that have more to read before they take any of it.
+   * @throws CheckpointError as `load`
+   */
+  read(from: CheckpointReader): StoredHeads {
     if (JSON.stringify(from.json("body")) !== JSON.stringify(this.body)) {
       throw new CheckpointError(
         "DOES_NOT_FIT",
@@ -186,8 +206,19 @@ export class MultiHead {
       ...parameterSpecs(this.body),
       ...heads.flatMap(([task, classes]) => parameterSpecs(this.head(task, classes))),
     ];
-    const values = specs.map((spec) => [spec.name, storedValues(spec, from)] as const);
+    const values = specs.map(({ name, shape }) => storedFloats(from, `parameters/${name}`, shape));
+    return {
+      tasks: heads.map(([task]) => task),
+      shapes: new Map(specs.map(({ name, shape }) => [name, shape])),
+      take: () => this.#take(heads, specs, values),
+    };
+  }
 
+  #take(
+    heads: readonly (readonly [task: number, classes: number])[],
+    specs: readonly ParameterSpec[],
+    values: readonly Float32Array[],
+  ): void {
     for (const name of [...this.#parameters.keys()].filter(
       (name) => !specs.some((spec) => spec.name === name),
     )) {
@@ -206,7 +237,7 @@ export class MultiHead {
         parameter?.dispose();
         parameter = keep(new Tensor(shape, { backend: this.#options.backend, requiresGrad: true }));
       }
-      parameter.data.set(values[i]![1]);
+      parameter.data.set(values[i]!);
       parameter.written();
       // Once more, so that the order is that of the checkpoint and not that of this object's history.
       this.#parameters.delete(name);
@@ -239,16 +270,4 @@ function parseHeads(value: unknown): readonly (readonly [task: number, classes: 
     throw new CheckpointError("BAD_VALUE", `"heads" of the checkpoint names a task twice`);
   }
   return parsed;
-}
-
-function storedValues({ name, shape }: ParameterSpec, from: CheckpointReader): Float32Array {
-  const stored = from.array(`parameters/${name}`);
-  if (!(stored.data instanceof Float32Array) || !sameShape(stored.shape, shape)) {
-    throw new CheckpointError(
-      "DOES_NOT_FIT",
-      `parameter "${name}" of the checkpoint has shape [${stored.shape.join(", ")}], but the network has ` +
-        `[${shape.join(", ")}] (float32); was it written for another width or body?`,
-    );
-  }
-  return stored.data;
 }

@@ -7,7 +7,7 @@ import {
   type ChannelSpace,
   type Tensor,
 } from "@milliner/core";
-import { StoredJson, type CheckpointReader, type CheckpointWriter } from "@milliner/continual";
+import { storedFloats, StoredJson, type CheckpointReader, type CheckpointWriter } from "@milliner/continual";
 
 /** Embeddings of one task, the parameters behind its gates: by channel space, each [units]. */
 export type Embeddings = ReadonlyMap<string, Tensor>;
@@ -55,23 +55,24 @@ export function saveEmbeddings(embeddings: Embeddings | null, into: CheckpointWr
 
 /**
  * Reads what `saveEmbeddings` wrote. The caller disposes it.
- * @throws CheckpointError when the embeddings of a layer are not as many as its units
+ *
+ * @param learning - the task that is being learned, if one is: it has embeddings, and nothing else has
+ * @throws CheckpointError when they are not there, there are some without a task, or not as many as a layer's units
  */
 export function loadEmbeddings(
   spaces: readonly ChannelSpace[],
   from: CheckpointReader,
+  learning: { readonly task: number } | null,
   backend: Backend,
 ): Embeddings | null {
-  if (!new StoredJson({ learning: from.json("learning") }, "the checkpoint").boolean("learning")) return null;
-  const values = spaces.map(({ name, units }) => {
-    const { data } = from.array(`embedding/${name}`);
-    if (!(data instanceof Float32Array) || data.length !== units) {
-      throw new CheckpointError(
-        "DOES_NOT_FIT",
-        `"embedding/${name}" of the checkpoint is not float32 of ${units} units`,
-      );
-    }
-    return data;
-  });
+  const saved = new StoredJson({ learning: from.json("learning") }, "the checkpoint").boolean("learning");
+  if (saved !== (learning !== null)) {
+    throw new CheckpointError(
+      "BAD_VALUE",
+      `the checkpoint contradicts itself: it ${saved ? "has" : "lacks"} embeddings, and ${learning === null ? "no task" : `task ${learning.task}`} is being learned`,
+    );
+  }
+  if (learning === null) return null;
+  const values = spaces.map(({ name, units }) => storedFloats(from, `embedding/${name}`, [units]));
   return new Map(spaces.map(({ name, units }, i) => [name, leaf(values[i]!, units, backend)]));
 }

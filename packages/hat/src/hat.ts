@@ -1,4 +1,13 @@
-import { ConfigError, forward, Locks, tidy, UnitMasks, type Network, type Tensor } from "@milliner/core";
+import {
+  CheckpointError,
+  ConfigError,
+  forward,
+  Locks,
+  tidy,
+  UnitMasks,
+  type Network,
+  type Tensor,
+} from "@milliner/core";
 import {
   fit,
   loadFit,
@@ -193,13 +202,25 @@ export class Hat implements Learner {
   }
 
   async load(from: CheckpointReader): Promise<void> {
+    const { spaces } = this.masks;
+    // All is read and checked before any of it is taken; what owns memory comes last.
+    const heads = this.#heads.read(from);
+    const masks = loadMasks(spaces, from);
+    const embeddingShapes = spaces.map(({ name, units }) => [`embedding/${name}`, [units]] as const);
+    const shapes = new Map([...heads.shapes, ...embeddingShapes]);
+    const fitState = loadFit(from, { tasks: heads.tasks, shapes });
+    checkTasks(heads.tasks, [...masks.keys()], fitState);
+    const steps = new StoredJson({ steps: from.json("steps") }, "the checkpoint").whole("steps");
+    const embeddings = loadEmbeddings(spaces, from, fitState, this.#settings.backend);
+
     this.#endTraining();
-    this.#heads.load(from);
-    loadMasks(this.masks, from);
+    heads.take();
+    for (const task of this.masks.tasks) this.masks.delete(task);
+    for (const [task, bits] of masks) this.masks.set(task, bits);
     this.#protectLearned();
-    this.#fit = loadFit(from);
-    this.#embeddings = loadEmbeddings(this.masks.spaces, from, this.#settings.backend);
-    this.#steps = new StoredJson({ steps: from.json("steps") }, "the checkpoint").whole("steps");
+    this.#fit = fitState;
+    this.#embeddings = embeddings;
+    this.#steps = steps;
   }
 
   dispose(): void {
@@ -207,4 +228,19 @@ export class Hat implements Learner {
     this.#plan.dispose();
     this.#heads.dispose();
   }
+}
+
+/** Every task of a checkpoint has a head, and masks unless it is still being learned. */
+function checkTasks(
+  heads: readonly number[],
+  masks: readonly number[],
+  learning: { readonly task: number } | null,
+): void {
+  const wanted = learning === null ? masks : [...masks, learning.task];
+  if (wanted.length === heads.length && wanted.every((task, i) => task === heads[i])) return;
+  const begun = learning === null ? "" : ` and is learning task ${learning.task}`;
+  throw new CheckpointError(
+    "BAD_VALUE",
+    `the checkpoint contradicts itself: it has heads of tasks [${heads.join(", ")}], masks of [${masks.join(", ")}]${begun}`,
+  );
 }

@@ -1,4 +1,4 @@
-import { Bits, CheckpointError, type UnitMasks } from "@milliner/core";
+import { Bits, CheckpointError, type ChannelSpace, type TaskMasks, type UnitMasks } from "@milliner/core";
 import {
   StoredJson,
   type CheckpointReader,
@@ -16,35 +16,38 @@ export function saveMasks(masks: UnitMasks, into: CheckpointWriter): void {
 }
 
 /**
- * Replaces all masks by those that `saveMasks` wrote.
+ * The masks that `saveMasks` wrote, by task.
  * @throws CheckpointError when a mask does not have the units of its layer
  */
-export function loadMasks(masks: UnitMasks, from: CheckpointReader): void {
+export function loadMasks(
+  spaces: readonly ChannelSpace[],
+  from: CheckpointReader,
+): ReadonlyMap<number, TaskMasks> {
   const tasks = new StoredJson({ masks: from.json("masks") }, "the checkpoint").list("masks", (entry) =>
     entry.whole("value"),
   );
-  for (const task of masks.tasks) masks.delete(task);
-  for (const task of tasks) {
-    const read = masks.spaces.map(({ name, units }) => {
-      const { data } = from.array(`masks/${task}/${name}`);
-      if (!(data instanceof Uint32Array) || data.length !== Math.ceil(units / 32)) {
-        throw new CheckpointError(
-          "BAD_MASK",
-          `the mask of task ${task} for "${name}" does not have ${units} bits`,
-        );
-      }
-      const bits = new Bits(units, Uint32Array.from(data));
-      // Bits behind the last unit would count as units.
-      if (bits.count() === 0 || (units % 32 > 0 && bits.words.at(-1)! >>> (units % 32) !== 0)) {
-        throw new CheckpointError(
-          "BAD_MASK",
-          `the mask of task ${task} for "${name}" is not one of ${units} units`,
-        );
-      }
-      return [name, bits] as const;
-    });
-    masks.set(task, new Map(read));
+  return new Map(
+    tasks.map((task) => [task, new Map(spaces.map((space) => [space.name, storedMask(task, space, from)]))]),
+  );
+}
+
+function storedMask(task: number, { name, units }: ChannelSpace, from: CheckpointReader): Bits {
+  const { shape, data } = from.array(`masks/${task}/${name}`);
+  if (!(data instanceof Uint32Array) || shape.length !== 1 || data.length !== Math.ceil(units / 32)) {
+    throw new CheckpointError(
+      "BAD_MASK",
+      `the mask of task ${task} for "${name}" does not have ${units} bits`,
+    );
   }
+  const bits = new Bits(units, Uint32Array.from(data));
+  // Bits behind the last unit would count as units.
+  if (bits.count() === 0 || (units % 32 > 0 && bits.words.at(-1)! >>> (units % 32) !== 0)) {
+    throw new CheckpointError(
+      "BAD_MASK",
+      `the mask of task ${task} for "${name}" is not one of ${units} units`,
+    );
+  }
+  return bits;
 }
 
 /** The masks of one task as an event carries them. */

@@ -85,8 +85,9 @@ export class JointLearner implements Learner {
   }
 
   async load(from: CheckpointReader): Promise<void> {
-    const fitState = loadFit(from);
-    this.#heads.load(from);
+    const heads = this.#heads.read(from);
+    const fitState = loadFit(from, heads);
+    heads.take();
     this.#fit = fitState;
   }
 

@@ -104,6 +104,28 @@ describe("the suite finds a learner that", () => {
         })),
     ],
     [
+      "saves what it trained of an epoch",
+      /stopped within an epoch is neither saved/,
+      () =>
+        broken((sound) => ({
+          save: (into: CheckpointWriter) => sound.save(into).catch(() => undefined),
+        })),
+    ],
+    [
+      "takes half of a checkpoint that it refuses",
+      /with one entry spoiled/,
+      () =>
+        broken((sound) => ({
+          async load(from: CheckpointReader) {
+            await sound.load({
+              ...from,
+              json: (name) => (name === "training" ? { steps: 0 } : from.json(name)),
+            });
+            await sound.load(from);
+          },
+        })),
+    ],
+    [
       "never offers a checkpoint",
       /loaded from the end of any epoch/,
       () =>

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  CheckpointError,
   ConfigError,
   keep,
   memoryUse,
@@ -9,7 +10,7 @@ import {
   type Backend,
 } from "@milliner/core";
 import { forEachBatch } from "../batches.ts";
-import { readerOf, takeSnapshot, type Snapshot } from "../checkpoint.ts";
+import { readerOf, takeSnapshot, type Snapshot, type StoredTensor } from "../checkpoint.ts";
 import type { Learner, TaskRecord } from "../learner.ts";
 import { measureTask } from "../measure-task.ts";
 import type { Scenario, Split, Task } from "../task.ts";
@@ -264,15 +265,68 @@ export function learnerConformance(subject: LearnerSubject): readonly LearnerCla
       },
     ),
 
-    claim("NaN in the data is refused with a NumericError, and no stored number becomes NaN", () =>
+    claim(
+      "a learner that was stopped within an epoch is neither saved nor goes on, until a checkpoint is loaded",
+      async () => {
+        const { afterFirst } = await uninterrupted();
+        await withLearner(async (learner) => {
+          const abort = new AbortController();
+          let snapshot: Snapshot | undefined;
+          const stopped = learn(learner, first, {
+            signal: abort.signal,
+            onCheckpoint: async () => {
+              snapshot ??= await takeSnapshot(learner);
+            },
+            onPause: () => {
+              if (snapshot !== undefined) abort.abort(new Error("stopped by the test"));
+            },
+          });
+          await assert.rejects(stopped);
+          const isRefused = hasCode(ConfigError, "TASK_UNFINISHED");
+
+          await assert.rejects(takeSnapshot(learner), isRefused, "it was saved");
+          for (const task of [first, second]) await assert.rejects(learn(learner, task), isRefused);
+
+          await learner.load(readerOf(snapshot!, "the snapshot"));
+          await learn(learner, first);
+          assert.equal(bits(learner, first), afterFirst);
+        });
+      },
+    ),
+
+    claim("a checkpoint with one entry spoiled is refused with a CheckpointError, and nothing changes", () =>
       withLearner(async (learner) => {
-        const poisoned: Task = { ...first, train: withNaN(first.train) };
+        const expected = await uninterrupted();
+        await learn(learner, first);
+        // Stopped at the end of an epoch, so that there is all that a checkpoint can have, and something to go on with.
+        const enough = new Error("stopped by the test");
+        const stopped = learn(learner, second, { onCheckpoint: () => Promise.reject(enough) });
+        await assert.rejects(stopped, (error) => error === enough);
+        const sound = await takeSnapshot(learner);
+        const images = bits(learner, first);
 
-        await assert.rejects(learn(learner, poisoned), NumericError);
-
-        for (const [name, { data }] of (await takeSnapshot(learner)).arrays) {
-          assert.ok(!data.some(Number.isNaN), `"${name}" holds NaN`);
+        for (const { how, snapshot } of spoiled(sound)) {
+          await assert.rejects(
+            learner.load(readerOf(snapshot, "the spoiled snapshot")),
+            CheckpointError,
+            `${how}: it was loaded`,
+          );
+          assert.deepEqual(await takeSnapshot(learner), sound, `${how}: what save writes has changed`);
         }
+
+        assert.equal(bits(learner, first), images);
+        await learn(learner, second);
+        assert.deepEqual([bits(learner, first), bits(learner, second)], expected.afterSecond);
+      }),
+    ),
+
+    claim("NaN in the data is refused with a NumericError, and no logit of an earlier task becomes NaN", () =>
+      withLearner(async (learner) => {
+        await learn(learner, first);
+
+        await assert.rejects(learn(learner, { ...second, train: withNaN(second.train) }), NumericError);
+
+        bits(learner, first); // throws for a logit that is not finite
       }),
     ),
 
@@ -309,6 +363,54 @@ export function learnerConformance(subject: LearnerSubject): readonly LearnerCla
 
 function hasCode(kind: typeof MillinerError, code: string): (error: unknown) => boolean {
   return (error) => error instanceof kind && error.code === code;
+}
+
+/** Copies of a snapshot, each with one entry that is missing, or is not what a learner would have saved. */
+function* spoiled(sound: Snapshot): Generator<{ readonly how: string; readonly snapshot: Snapshot }> {
+  for (const [name, array] of sound.arrays) {
+    const { shape, data } = array;
+    const lies: Record<string, StoredTensor | undefined> = {
+      "is missing": undefined,
+      "has a row more": { shape: [shape[0]! + 1, ...shape.slice(1)], data: longer(array) },
+      "has another type": { shape, data: new Float64Array(data) },
+    };
+    if (data instanceof Float32Array) {
+      lies["holds NaN"] = { shape, data: data.with(data.length - 1, NaN) };
+      lies["holds an infinity"] = { shape, data: data.with(0, Infinity) };
+    }
+    for (const [how, lie] of Object.entries(lies))
+      yield { how: `"${name}" ${how}`, snapshot: { ...sound, arrays: withEntry(sound.arrays, name, lie) } };
+  }
+  for (const [name, value] of sound.values) {
+    for (const lie of [undefined, ofAnotherKind(value)])
+      yield {
+        how: `"${name}" ${lie === undefined ? "is missing" : `is ${JSON.stringify(lie)}`}`,
+        snapshot: { ...sound, values: withEntry(sound.values, name, lie) },
+      };
+  }
+}
+
+function longer({ shape, data }: StoredTensor): StoredTensor["data"] {
+  const row = data.length / shape[0]!;
+  const result = new (data.constructor as Float32ArrayConstructor)(data.length + row);
+  result.set(data);
+  return result;
+}
+
+function ofAnotherKind(value: unknown): unknown {
+  if (Array.isArray(value)) return { 0: value[0] as unknown };
+  return typeof value === "object" ? [value] : typeof value === "string" ? 1 : JSON.stringify(value);
+}
+
+function withEntry<T>(
+  entries: ReadonlyMap<string, T>,
+  name: string,
+  value: T | undefined,
+): ReadonlyMap<string, T> {
+  const result = new Map(entries);
+  if (value === undefined) result.delete(name);
+  else result.set(name, value);
+  return result;
 }
 
 /** The split with one pixel of its last image NaN. */
