@@ -1,7 +1,7 @@
 import { DataError } from "./data-error.ts";
 
 /** A label is a byte. */
-const maxClasses = 256;
+export const maxClasses = 256;
 
 /**
  * The names of classes from a text file: UTF-8, one name a line, line n naming label n (from 0).

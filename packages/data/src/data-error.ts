@@ -4,7 +4,7 @@
  * | code | what happened |
  * | --- | --- |
  * | `BAD_MAGIC` | a file does not start as its kind of file should (also: images where labels were expected) |
- * | `UNSUPPORTED_TYPE` | an IDX file of elements other than unsigned bytes |
+ * | `UNSUPPORTED_TYPE` | labels that are floats, or pixels that are floats without a named range |
  * | `BAD_SHAPE` | a shape that no image set can have: a dimension of 0, or sizes that contradict the bytes |
  * | `EMPTY` | no images |
  * | `TRUNCATED` | a file ends before what its header promises |
@@ -13,6 +13,7 @@
  * | `TOO_LARGE` | more bytes than the limit |
  * | `COUNT_MISMATCH` | as many labels as images were expected, and there are not |
  * | `LABEL_OUT_OF_RANGE` | a label that is not below the number of classes |
+ * | `VALUE_OUT_OF_RANGE` | a pixel that is no byte, or outside of the range that was named |
  * | `SHAPE_MISMATCH` | training and test images differ in height, width or channels |
  * | `BAD_CLASS_NAMES` | a file of class names that is not one printable name per line |
  * | `FILE_MISSING` | a file or folder is not there |
@@ -35,6 +36,7 @@ export type DataErrorCode =
   | "TOO_LARGE"
   | "COUNT_MISMATCH"
   | "LABEL_OUT_OF_RANGE"
+  | "VALUE_OUT_OF_RANGE"
   | "SHAPE_MISMATCH"
   | "BAD_CLASS_NAMES"
   | "FILE_MISSING"

@@ -38,11 +38,96 @@ test("a shape that contradicts the bytes is an error", () => {
   expect(() => createImageSet({ ...two, shape: [2, 2, 3] }, new Uint8Array(2), ["a"])).toThrowError(
     expect.objectContaining({
       code: "BAD_SHAPE",
-      message: expect.stringMatching(/24 bytes, but there are 8/),
+      message: expect.stringMatching(/24 numbers, but there are 8/),
     }),
   );
   expect(() => createImageSet({ ...two, count: 0 }, new Uint8Array(0), ["a"])).toThrowError(
     expect.objectContaining({ code: "EMPTY" }),
+  );
+});
+
+test("labels of any type are taken where they are bytes, and refused by name where one is not", () => {
+  const set = (labels: ArrayLike<number>) => () => createImageSet(two, labels, ["a", "b"], names);
+
+  for (const labels of [[1, 0], Int8Array.of(1, 0), Int32Array.of(1, 0), Uint8ClampedArray.of(1, 0)])
+    expect(set(labels)().labels).toEqual(Uint8Array.of(1, 0));
+  for (const [labels, label] of [
+    [Int8Array.of(0, -1), "-1"],
+    [Int32Array.of(0, 256), "256"],
+    [[0, 0.5], "0.5"],
+  ] as const) {
+    expect(set(labels)).toThrowError(
+      expect.objectContaining({
+        code: "LABEL_OUT_OF_RANGE",
+        message: expect.stringMatching(new RegExp(`^train-labels has label ${label} at index 1`)),
+      }),
+    );
+  }
+  expect(set(Float32Array.of(0, 1))).toThrowError(expect.objectContaining({ code: "UNSUPPORTED_TYPE" }));
+});
+
+test("300 class names are more than labels can tell apart", () => {
+  const classes = Array.from({ length: 300 }, (_, label) => String(label));
+
+  expect(() => createImageSet(two, new Uint8Array(2), classes, names)).toThrowError(
+    expect.objectContaining({
+      code: "BAD_CLASS_NAMES",
+      message: expect.stringMatching(/300 classes.*at most 256/),
+    }),
+  );
+});
+
+test("floats are pixels only with their range, in which they become the nearest bytes", () => {
+  const set = (images: Float32Array | Float64Array | Uint8Array, range?: readonly [number, number]) => () =>
+    createImageSet({ images, shape: [1, 2, 1], count: 1, range }, new Uint8Array(1), ["a"], names);
+
+  expect(set(Float32Array.of(0, 1), [0, 1])().images).toEqual(Uint8Array.of(0, 255));
+  expect(set(Float64Array.of(-1, 0.5), [-1, 1])().images).toEqual(Uint8Array.of(0, 191));
+  expect(set(Float32Array.of(0, 1))).toThrowError(
+    expect.objectContaining({
+      code: "UNSUPPORTED_TYPE",
+      message: expect.stringMatching(
+        /^train-images holds pixels as numbers of Float32Array.* range: \[0, 1\]/,
+      ),
+    }),
+  );
+  for (const wrong of [1.5, -0.1, Number.NaN, Infinity]) {
+    expect(set(Float64Array.of(0, wrong), [0, 1])).toThrowError(
+      expect.objectContaining({
+        code: "VALUE_OUT_OF_RANGE",
+        message: expect.stringMatching(
+          `^train-images has the pixel ${wrong} at index 1, but pixels run from 0 to 1`,
+        ),
+      }),
+    );
+  }
+  for (const range of [
+    [1, 0],
+    [0, 0],
+    [0, Infinity],
+    [Number.NaN, 1],
+  ] as const)
+    expect(set(Float32Array.of(0, 1), range)).toThrowError(expect.objectContaining({ code: "BAD_OPTION" }));
+  expect(set(Uint8Array.of(0, 1), [0, 1])).toThrowError(expect.objectContaining({ code: "BAD_OPTION" }));
+});
+
+test("pixels of other whole numbers are taken where all of them are bytes", () => {
+  const set =
+    (...pixels: readonly number[]) =>
+    () =>
+      createImageSet(
+        { images: Int16Array.from(pixels), shape: [1, 2, 1], count: 1 },
+        new Uint8Array(1),
+        ["a"],
+        names,
+      );
+
+  expect(set(0, 255)().images).toEqual(Uint8Array.of(0, 255));
+  expect(set(0, 4095)).toThrowError(
+    expect.objectContaining({
+      code: "VALUE_OUT_OF_RANGE",
+      message: expect.stringMatching(/pixel 4095 at index 1/),
+    }),
   );
 });
 

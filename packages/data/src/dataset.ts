@@ -1,5 +1,7 @@
+import { labelBytes, type Numbers, pixelBytes, type PixelRange } from "./byte-values.ts";
+import { maxClasses } from "./class-names.ts";
 import { DataError } from "./data-error.ts";
-import { checkLabels, type IdxImages } from "./idx.ts";
+import { checkLabels } from "./idx.ts";
 
 /**
  * Images and their labels as they lie in the original files: bytes, in the original order. Scaling, shuffling
@@ -26,6 +28,29 @@ export interface Dataset {
   readonly warnings: readonly string[];
 }
 
+/** Numbers of any type, of which those that are no bytes are made bytes where they can be. */
+export type PixelArray =
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | Float32Array
+  | Float64Array;
+
+/** Images in memory. */
+export interface RawImages {
+  /** Pixels [count, height, width, channels], row-major: 0..255, or floats with their range. */
+  readonly images: PixelArray;
+  /** Height, width, channels of one image. */
+  readonly shape: readonly [height: number, width: number, channels: number];
+  readonly count: number;
+  /** Of floats: what black and white are, usually [0, 1]. */
+  readonly range?: PixelRange | undefined;
+}
+
 /** What messages call the files that the parts of an image set came from. */
 export interface ImageSetNames {
   readonly images: string;
@@ -35,16 +60,18 @@ export interface ImageSetNames {
 /**
  * Puts images and labels together.
  *
- * @param images - pixels with their shape and count; kept, not copied
- * @param labels - one per image; kept, not copied
+ * @param images - pixels with their shape and count; bytes are kept and not copied, other numbers become bytes
+ * @param labels - one per image; bytes are kept and not copied, other numbers become bytes
  * @param classes - names by label, 1 to 256 of them
  * @param names - what messages call the two parts
  * @returns the set
- * @throws DataError `EMPTY`, `BAD_SHAPE` (shape and bytes disagree), `COUNT_MISMATCH`, `LABEL_OUT_OF_RANGE`
+ * @throws DataError `EMPTY`, `BAD_SHAPE` (shape and pixels disagree), `COUNT_MISMATCH`, `LABEL_OUT_OF_RANGE`,
+ *   `BAD_CLASS_NAMES` (more than a byte can tell apart), `UNSUPPORTED_TYPE` (floats without a range),
+ *   `VALUE_OUT_OF_RANGE`, `BAD_OPTION` (a range of whole numbers)
  */
 export function createImageSet(
-  images: IdxImages,
-  labels: Uint8Array,
+  images: RawImages,
+  labels: ArrayLike<number>,
   classes: readonly string[],
   names: ImageSetNames = { images: "images", labels: "labels" },
 ): ImageSet {
@@ -52,11 +79,11 @@ export function createImageSet(
   if (count === 0)
     throw new DataError("EMPTY", `${names.images} holds no images; get a file with at least one.`);
   const [height, width, channels] = shape;
-  const bytes = count * height * width * channels;
-  if (!shape.every((size) => Number.isInteger(size) && size > 0) || bytes !== images.images.length) {
+  const pixels = count * height * width * channels;
+  if (!shape.every((size) => Number.isInteger(size) && size > 0) || pixels !== images.images.length) {
     throw new DataError(
       "BAD_SHAPE",
-      `${names.images}: ${count} images of ${height} x ${width} x ${channels} are ${bytes} bytes, but there are ` +
+      `${names.images}: ${count} images of ${height} x ${width} x ${channels} are ${pixels} numbers, but there are ` +
         `${images.images.length}.`,
     );
   }
@@ -67,8 +94,27 @@ export function createImageSet(
         `together.`,
     );
   }
-  checkLabels(labels, names.labels, classes.length);
-  return { images: images.images, shape, labels, classes };
+  if (classes.length > maxClasses) {
+    throw new DataError(
+      "BAD_CLASS_NAMES",
+      `${names.labels} has ${classes.length} classes, but a label is a byte: at most ${maxClasses}; leave some out.`,
+    );
+  }
+  const kept = labels instanceof Uint8Array ? labels : labelBytes(numbersOf(labels), names.labels);
+  checkLabels(kept, names.labels, classes.length);
+  const { images: values, range } = images;
+  const areBytes = values instanceof Uint8Array && range === undefined;
+  const bytes = areBytes ? values : pixelBytes(numbersOf(values), names.images, range);
+  return { images: bytes, shape, labels: kept, classes };
+}
+
+function numbersOf(values: ArrayLike<number>): Numbers {
+  return {
+    length: values.length,
+    type: `numbers of ${values.constructor.name}`,
+    areFloats: values instanceof Float32Array || values instanceof Float64Array,
+    at: (index) => values[index]!,
+  };
 }
 
 /**

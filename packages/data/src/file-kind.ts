@@ -60,7 +60,11 @@ const signatures: readonly Signature[] = [
 export function recogniseFile(file: Uint8Array): FileKind | undefined {
   const start = file.subarray(0, fileKindBytes);
   if (start.length === 0) {
-    return { kind: "empty", what: "an empty file", advice: "it was never written or fetched; get it again" };
+    return {
+      kind: "empty",
+      what: "an empty file (0 bytes)",
+      advice: "it was never written or fetched; get it again",
+    };
   }
   return (
     signatures.find(({ starts, at }) => holds(start, starts, at)) ??

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { createDataset, createImageSet, type Dataset, type ImageSet } from "./dataset.ts";
 import { loadFolder, saveFolder } from "./folder.ts";
+import { writeIdx } from "./idx.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -89,6 +90,58 @@ test("letters whose labels count from 1 are 26 classes, and a warning says what 
   expect([...loaded.test.labels]).toEqual(Array.from(test.labels, (label) => label - 1));
   expect(loaded.train.images).toEqual(train.images);
   expect(loaded.warnings).toEqual(['letters has no training images of the class "0": it is left out.']);
+});
+
+test("images with channels first are put in order, and the data set warns of each file", async () => {
+  for (const [split, count] of [
+    ["train", 4],
+    ["t10k", 2],
+  ] as const) {
+    const shape = [count, 3, 6, 5];
+    const data = Uint8Array.from({ length: count * 90 }, (_, i) => i);
+    await writeFile(join(folder, `${split}-images-idx4-ubyte`), writeIdx({ shape, data }));
+    const labels = Uint8Array.from({ length: count }, (_, i) => i % 2);
+    await writeFile(join(folder, `${split}-labels-idx1-ubyte`), writeIdx({ shape: [count], data: labels }));
+  }
+
+  const { train, warnings } = await loadFolder(folder);
+
+  expect(train.shape).toEqual([6, 5, 3]);
+  expect([...train.images.subarray(0, 6)]).toEqual([0, 30, 60, 1, 31, 61]);
+  expect(warnings).toEqual([
+    expect.stringContaining("train-images-idx4-ubyte has 4 x 3 x 6 x 5 numbers"),
+    expect.stringContaining("t10k-images-idx4-ubyte has 2 x 3 x 6 x 5 numbers"),
+  ]);
+});
+
+test("images that would be read back as channels first are not saved", async () => {
+  const set = createImageSet({ images: new Uint8Array(72), shape: [1, 8, 9], count: 1 }, new Uint8Array(1), [
+    "walking",
+  ]);
+
+  await expect(saveFolder(folder, createDataset("sensors", set, set))).rejects.toMatchObject({
+    code: "BAD_SHAPE",
+    message: expect.stringMatching(/^sensors has images of 1 x 8 pixels with 9 channels/),
+  });
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test("floats are read where their range is named", async () => {
+  await saveFolder(folder, small(1));
+  const floats = (pixels: Uint8Array): Uint8Array => {
+    const file = new DataView(new ArrayBuffer(16 + 4 * pixels.length));
+    [0x0d03, pixels.length / 2, 2, 1].forEach((value, i) => file.setUint32(4 * i, value));
+    pixels.forEach((pixel, i) => file.setFloat32(16 + 4 * i, pixel / 255));
+    return new Uint8Array(file.buffer);
+  };
+  for (const [split, { images }] of [
+    ["train", small(1).train],
+    ["t10k", small(1).test],
+  ] as const)
+    await writeFile(join(folder, `${split}-images-idx3-ubyte`), floats(images));
+
+  expect(await loadFolder(folder, { name: "small", range: [0, 1] })).toEqual(small(1));
+  await expect(loadFolder(folder)).rejects.toMatchObject({ code: "UNSUPPORTED_TYPE" });
 });
 
 test("a file of label names by another name is read, and classes.txt goes before it", async () => {

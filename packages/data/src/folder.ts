@@ -3,17 +3,28 @@ import { basename, join, resolve } from "node:path";
 
 import { removeFile, writeFileAtomically } from "./atomic-file.ts";
 import { readBoundedFile, readError, readFilePrefix } from "./bounded-file.ts";
+import type { PixelRange } from "./byte-values.ts";
 import { parseClassNames } from "./class-names.ts";
 import { DataError } from "./data-error.ts";
 import { createDataset, createImageSet, type Dataset, type ImageSet, numberedClasses } from "./dataset.ts";
 import { gunzipPrefix, isGzip, maxPackedBytes } from "./gzip.ts";
-import { idxContent, idxImages, idxLabels, maxIdxBytes, parseIdx, writeIdx } from "./idx.ts";
+import {
+  areChannelsFirst,
+  idxContent,
+  idxImages,
+  idxLabels,
+  maxIdxBytes,
+  parseIdx,
+  writeIdx,
+} from "./idx.ts";
 
 export interface FolderOptions {
   /** The data set's name. Default: the folder's. */
   readonly name?: string | undefined;
   /** The largest content of a single file to take memory for, in bytes. Default 2,147,483,647. */
   readonly maxBytes?: number | undefined;
+  /** Of pixels that are floats: what black and white are, usually [0, 1]. Without it floats are refused. */
+  readonly range?: PixelRange | undefined;
 }
 
 type Split = "train" | "test";
@@ -51,10 +62,10 @@ export async function loadFolder(folder: string, options: FolderOptions = {}): P
   const fileNames = await listFiles(folder);
   const files = await findParts(folder, fileNames);
   const maxBytes = options.maxBytes ?? maxIdxBytes;
-  const read = async (part: Part) => {
+  const read = async (part: Part, range?: PixelRange) => {
     const path = files.get(part)!;
     const bytes = await readBoundedFile(path, maxPackedBytes(maxBytes));
-    return { path, array: await parseIdx(bytes, path, { maxBytes }) };
+    return { path, array: await parseIdx(bytes, path, { maxBytes, range }) };
   };
   // One after the other, labels first: what is wrong with a small file shows before the large one is
   // unpacked.
@@ -64,13 +75,17 @@ export async function loadFolder(folder: string, options: FolderOptions = {}): P
   const labelsOfTest = idxLabels(testLabels.array, testLabels.path);
   const classes = (await readClassNames(folder, fileNames)) ?? numberedClasses(labelsOfTrain, labelsOfTest);
 
+  const warnings: string[] = [];
   const loadSet = async (split: Split, labels: Uint8Array, labelsPath: string): Promise<ImageSet> => {
-    const { path, array } = await read(`${split} images`);
-    return createImageSet(idxImages(array, path), labels, classes, { images: path, labels: labelsPath });
+    const { path, array } = await read(`${split} images`, options.range);
+    const images = idxImages(array, path);
+    warnings.push(...(images.warnings ?? []));
+    return createImageSet(images, labels, classes, { images: path, labels: labelsPath });
   };
   const train = await loadSet("train", labelsOfTrain, trainLabels.path);
   const test = await loadSet("test", labelsOfTest, testLabels.path);
-  return createDataset(options.name ?? basename(resolve(folder)), train, test);
+  const dataset = createDataset(options.name ?? basename(resolve(folder)), train, test);
+  return { ...dataset, warnings: [...warnings, ...dataset.warnings] };
 }
 
 /**
@@ -80,7 +95,8 @@ export async function loadFolder(folder: string, options: FolderOptions = {}): P
  * @param folder - made where it is missing; files of the same names, with .gz and without, are replaced
  * @param dataset - what to write
  * @param options - `gzip`: compress the IDX files, default false
- * @throws DataError `WRITE_FAILED`; `BAD_CLASS_NAMES` when a class name cannot stand on a line
+ * @throws DataError `WRITE_FAILED`; `BAD_CLASS_NAMES` when a class name cannot stand on a line; `BAD_SHAPE` when the images
+ *   would be read back as channels first
  */
 export async function saveFolder(
   folder: string,
@@ -96,6 +112,14 @@ export async function saveFolder(
       `class ${lost} of ${dataset.name} is called ${JSON.stringify(dataset.classes[lost])}; leave out white space around it.`,
     );
   }
+  const [height, width, channels] = dataset.train.shape;
+  if (areChannelsFirst(height, width, channels)) {
+    throw new DataError(
+      "BAD_SHAPE",
+      `${dataset.name} has images of ${height} x ${width} pixels with ${channels} channels, which would be read back as channels ` +
+        `first; exchange height and width.`,
+    );
+  }
   const save = async (fileName: string, shape: readonly number[], data: Uint8Array): Promise<void> => {
     const [kept, replaced] =
       options.gzip === true ? [`${fileName}.gz`, fileName] : [fileName, `${fileName}.gz`];
@@ -108,8 +132,7 @@ export async function saveFolder(
     ["t10k", dataset.test],
   ];
   for (const [prefix, { labels }] of sets) await save(`${prefix}-labels-idx1-ubyte`, [labels.length], labels);
-  for (const [prefix, { images, shape, labels }] of sets) {
-    const [height, width, channels] = shape;
+  for (const [prefix, { images, labels }] of sets) {
     const dimensions = channels === 1 ? [height, width] : [height, width, channels];
     await save(`${prefix}-images-idx${1 + dimensions.length}-ubyte`, [labels.length, ...dimensions], images);
   }

@@ -1,9 +1,11 @@
 import { gzipSync } from "node:zlib";
 
+import { checkPixelRange, labelBytes, type Numbers, pixelBytes, type PixelRange } from "./byte-values.ts";
 import { DataError } from "./data-error.ts";
+import { fileKindBytes, recogniseFile } from "./file-kind.ts";
 import { gunzip, gunzipCeiling, gunzipPrefix, isGzip } from "./gzip.ts";
 
-/** The content of an IDX file: unsigned bytes in row-major order, the last dimension running fastest. */
+/** The content of an IDX file as unsigned bytes in row-major order, the last dimension running fastest. */
 export interface IdxArray {
   readonly shape: readonly number[];
   readonly data: Uint8Array;
@@ -16,6 +18,8 @@ export interface IdxImages {
   /** Height, width, channels of one image. */
   readonly shape: readonly [height: number, width: number, channels: number];
   readonly count: number;
+  /** How the file was understood, where that was not plain. */
+  readonly warnings?: readonly string[];
 }
 
 export interface IdxOptions {
@@ -24,43 +28,55 @@ export interface IdxOptions {
    * read whole by Node.
    */
   readonly maxBytes?: number | undefined;
+  /** Of pixels that are floats: what black and white are, usually [0, 1]. Without it floats are refused. */
+  readonly range?: PixelRange | undefined;
 }
-
-/**
- * What 4 + 4 bytes for each of at most 4 dimensions take: enough of a file's beginning to know all about it.
- */
-export const maxIdxHeaderBytes = 20;
 
 /** See {@link IdxOptions.maxBytes}. */
 export const maxIdxBytes: number = 2 ** 31 - 1;
 
-/** The third byte of the magic number: the type of the elements. */
-const elementTypes: ReadonlyMap<number, string> = new Map([
-  [0x08, "unsigned bytes"],
-  [0x09, "signed bytes"],
-  [0x0b, "16-bit integers"],
-  [0x0c, "32-bit integers"],
-  [0x0d, "32-bit floats"],
-  [0x0e, "64-bit floats"],
+interface ElementType {
+  readonly type: string;
+  readonly bytes: number;
+  readonly areFloats: boolean;
+  readonly read: (view: DataView, at: number) => number;
+}
+
+const unsignedBytes: ElementType = {
+  type: "unsigned bytes",
+  bytes: 1,
+  areFloats: false,
+  read: (view, at) => view.getUint8(at),
+};
+
+/** The third byte of the magic number: the type of the elements, which have their high byte first. */
+const elementTypes: ReadonlyMap<number, ElementType> = new Map([
+  [0x08, unsignedBytes],
+  [0x09, { type: "signed bytes", bytes: 1, areFloats: false, read: (view, at) => view.getInt8(at) }],
+  [0x0b, { type: "16-bit integers", bytes: 2, areFloats: false, read: (view, at) => view.getInt16(at) }],
+  [0x0c, { type: "32-bit integers", bytes: 4, areFloats: false, read: (view, at) => view.getInt32(at) }],
+  [0x0d, { type: "32-bit floats", bytes: 4, areFloats: true, read: (view, at) => view.getFloat32(at) }],
+  [0x0e, { type: "64-bit floats", bytes: 8, areFloats: true, read: (view, at) => view.getFloat64(at) }],
 ]);
 
 /**
  * Reads an IDX file, plain or compressed with gzip.
  *
- * The format: two zero bytes, a byte for the type of the elements (only 0x08, unsigned bytes, is taken), a
- * byte for the number of dimensions, each dimension as 32 bits with the high byte first, then the elements.
+ * The format: two zero bytes, a byte for the type of the elements, a byte for the number of dimensions, each
+ * dimension as 32 bits with the high byte first, then the elements. Whole numbers of any type are taken where
+ * all of them are bytes; floats are taken as pixels whose range is named.
  *
  * Every byte is treated as hostile. The header is read first, what it promises is compared with the size of
  * the file (for gzip: with the most that a file of that size can unpack to), and only then is memory taken:
- * once, for exactly what the header promises.
+ * once, for exactly what the header promises, and once more for its bytes where its elements are larger.
  *
  * Source: Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database, "The IDX file format".
  *
  * @param bytes - the whole file
  * @param name - what messages call it, usually its path
- * @returns the array. The data of a plain file are a view of `bytes`, those of a compressed one are new.
+ * @returns the array. The data of a plain file of unsigned bytes are a view of `bytes`, others are new.
  * @throws DataError `BAD_MAGIC`, `UNSUPPORTED_TYPE`, `BAD_SHAPE`, `EMPTY`, `TRUNCATED`, `TRAILING_BYTES`,
- *   `BAD_GZIP`, `TOO_LARGE`, `BAD_OPTION`
+ *   `BAD_GZIP`, `TOO_LARGE`, `LABEL_OUT_OF_RANGE`, `VALUE_OUT_OF_RANGE`, `BAD_OPTION`
  */
 export async function parseIdx(bytes: Uint8Array, name: string, options: IdxOptions = {}): Promise<IdxArray> {
   const maxBytes = options.maxBytes ?? maxIdxBytes;
@@ -71,8 +87,8 @@ export async function parseIdx(bytes: Uint8Array, name: string, options: IdxOpti
     );
   }
   const packed = isGzip(bytes);
-  const prefix = packed ? await gunzipPrefix(bytes, name, maxIdxHeaderBytes) : bytes;
-  const { shape, headerBytes, dataBytes } = readHeader(prefix, name);
+  const prefix = packed ? await gunzipPrefix(bytes, name, fileKindBytes) : bytes;
+  const { shape, element, headerBytes, dataBytes } = readHeader(prefix, name, options.range);
   const promised = headerBytes + dataBytes;
 
   const available = packed ? gunzipCeiling(bytes.length) : bytes.length;
@@ -93,7 +109,16 @@ export async function parseIdx(bytes: Uint8Array, name: string, options: IdxOpti
         `(${shape.join(" x ")}): header or content is damaged; get the file again.`,
     );
   }
-  return { shape, data: content.subarray(headerBytes) };
+  const data = content.subarray(headerBytes);
+  if (element === unsignedBytes) return { shape, data };
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const numbers: Numbers = {
+    ...element,
+    length: product(shape),
+    at: (index) => element.read(view, index * element.bytes),
+  };
+  const isLabels = shape.length === 1;
+  return { shape, data: isLabels ? labelBytes(numbers, name) : pixelBytes(numbers, name, options.range) };
 }
 
 /**
@@ -119,9 +144,12 @@ export function idxLabels(array: IdxArray, name: string, classes?: number): Uint
 /**
  * The images of an IDX file: three dimensions [n, h, w] (one channel), or four [n, h, w, c].
  *
+ * Four dimensions that begin with 1 or 3 and go on with two of more than 4 are channels first, [n, c, h, w], as PyTorch
+ * has them: nobody's images are 3 pixels high and 32 wide, with 32 channels. They are put in order, with a warning.
+ *
  * @param array - as `parseIdx` gave it
  * @param name - what messages call the file
- * @returns the images, the data of `array` without a copy
+ * @returns the images, the data of `array` without a copy unless they were channels first
  * @throws DataError `BAD_MAGIC` when it holds labels
  */
 export function idxImages(array: IdxArray, name: string): IdxImages {
@@ -132,7 +160,30 @@ export function idxImages(array: IdxArray, name: string): IdxImages {
       `${name} starts with ${magicOf(array)} (labels), not 0x00000803 or 0x00000804 (images): swapped?`,
     );
   }
-  return { images: array.data, shape: [height, width, channels], count };
+  if (!areChannelsFirst(height, width, channels))
+    return { images: array.data, shape: [height, width, channels], count };
+  const warnings = [
+    `${name} has ${array.shape.join(" x ")} numbers: they were read as ${count} images of ${height} channels, which stand before ` +
+      `the pixels, each ${width} x ${channels}.`,
+  ];
+  const images = channelsLast(array.data, height, width * channels);
+  return { images, shape: [width, channels, height], count, warnings };
+}
+
+/** Whether the dimensions behind the count are channels, height and width, and not height, width and channels. */
+export function areChannelsFirst(first: number, second: number, third: number): boolean {
+  return (first === 1 || first === 3) && second > 4 && third > 4;
+}
+
+function channelsLast(data: Uint8Array, channels: number, pixels: number): Uint8Array {
+  if (channels === 1) return data;
+  const moved = new Uint8Array(data.length);
+  for (let to = 0, image = 0; to < moved.length; image += channels * pixels) {
+    for (let pixel = 0; pixel < pixels; pixel++)
+      for (let channel = 0; channel < channels; channel++)
+        moved[to++] = data[image + channel * pixels + pixel]!;
+  }
+  return moved;
 }
 
 /**
@@ -189,25 +240,33 @@ export function writeIdx(array: IdxArray, options: { readonly gzip?: boolean | u
 }
 
 /**
- * Whether a file that starts with these bytes is meant to be read here: unsigned bytes in 1, 3 or 4
+ * Whether a file that starts with these bytes is meant to be read here: elements of any type in 1, 3 or 4
  * dimensions.
  *
  * @param prefix - the (unpacked) beginning of a file, 4 bytes or more
  * @returns what it holds, or undefined where it is something else
  */
 export function idxContent(prefix: Uint8Array): "labels" | "images" | undefined {
-  if (prefix[0] !== 0 || prefix[1] !== 0 || prefix[2] !== 0x08) return undefined;
+  if (prefix[0] !== 0 || prefix[1] !== 0 || !elementTypes.has(prefix[2] ?? 0)) return undefined;
   if (prefix[3] === 1) return "labels";
   return prefix[3] === 3 || prefix[3] === 4 ? "images" : undefined;
 }
 
 interface IdxHeader {
   readonly shape: readonly number[];
+  readonly element: ElementType;
   readonly headerBytes: number;
   readonly dataBytes: number;
 }
 
-function readHeader(prefix: Uint8Array, name: string): IdxHeader {
+function readHeader(prefix: Uint8Array, name: string, range: PixelRange | undefined): IdxHeader {
+  const found = idxContent(prefix) === undefined ? recogniseFile(prefix) : undefined;
+  if (found !== undefined && found.kind !== "idx") {
+    throw new DataError(
+      found.kind === "empty" ? "TRUNCATED" : "BAD_MAGIC",
+      `${name} is ${found.what}, not an IDX file; ${found.advice ?? "docs/how-to/own-images.md says how to write one"}.`,
+    );
+  }
   if (prefix.length < 4) {
     throw new DataError(
       "TRUNCATED",
@@ -216,18 +275,12 @@ function readHeader(prefix: Uint8Array, name: string): IdxHeader {
   }
   const view = new DataView(prefix.buffer, prefix.byteOffset, prefix.byteLength);
   const magic = view.getUint32(0);
-  const type = elementTypes.get(view.getUint8(2));
+  const element = elementTypes.get(view.getUint8(2));
   const dimensions = view.getUint8(3);
-  if (view.getUint16(0) !== 0 || type === undefined) {
+  if (view.getUint16(0) !== 0 || element === undefined) {
     throw new DataError(
       "BAD_MAGIC",
       `${name} starts with ${hex(magic)}: not an IDX file (0x00000801 labels, 0x00000803 or 0x00000804 images).`,
-    );
-  }
-  if (type !== "unsigned bytes") {
-    throw new DataError(
-      "UNSUPPORTED_TYPE",
-      `${name} holds ${type} (${hex(magic)}); convert it to unsigned bytes.`,
     );
   }
   if (idxContent(prefix) === undefined) {
@@ -236,6 +289,7 @@ function readHeader(prefix: Uint8Array, name: string): IdxHeader {
       `${name} has ${dimensions} dimensions (${hex(magic)}); labels have 1 and images 3 or 4.`,
     );
   }
+  if (dimensions > 1) checkPixelRange(element, name, range);
   const headerBytes = 4 + 4 * dimensions;
   if (prefix.length < headerBytes) {
     throw new DataError(
@@ -258,7 +312,7 @@ function readHeader(prefix: Uint8Array, name: string): IdxHeader {
   }
   // In doubles four dimensions cannot overflow (at most 2^128), and what is too large for exactness is far
   // too large.
-  return { shape, headerBytes, dataBytes: product(shape) };
+  return { shape, element, headerBytes, dataBytes: product(shape) * element.bytes };
 }
 
 function truncated(

@@ -1,3 +1,4 @@
+export type { PixelRange } from "./byte-values.ts";
 export { defaultCacheFolder } from "./cache-folder.ts";
 export { DataError, type DataErrorCode } from "./data-error.ts";
 export {
@@ -7,6 +8,8 @@ export {
   type ImageSet,
   type ImageSetNames,
   numberedClasses,
+  type PixelArray,
+  type RawImages,
 } from "./dataset.ts";
 export {
   type Checksum,

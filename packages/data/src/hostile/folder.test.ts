@@ -92,7 +92,7 @@ const lies: readonly Lie[] = [
     lie: "a web page under the name of a file",
     tell: () => put(trainImages, "<!DOCTYPE html><title>404</title>"),
     code: "BAD_MAGIC",
-    names: [trainImages, "0x3c21444f"],
+    names: [trainImages, "is a web page (HTML), not an IDX file"],
   },
   {
     lie: "floats",
