@@ -55,6 +55,13 @@ export type RunEventBody =
       readonly accuracies: readonly number[];
       readonly bitExactOldLogits: boolean | null;
     }
+  | {
+      /** Tasks whose test logits a learner promised to keep and did not, and whether locked elements are what they were. */
+      readonly type: "promise-broken";
+      readonly afterTask: number;
+      readonly tasks: readonly number[];
+      readonly lockedUnchanged: boolean;
+    }
   | { readonly type: "checkpoint"; readonly file: string }
   | { readonly type: "warning"; readonly message: string }
   | { readonly type: "run-ended"; readonly acc: number };

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { CheckpointError, ConfigError, type Backend } from "@milliner/core";
+import { brokenPromiseEvents } from "./broken-promise.ts";
 import {
   readCheckpoint,
   readerOf,
@@ -239,7 +240,8 @@ export class LearnerRun {
     const context = this.#context(task);
     const evaluated = makeLearner === null ? this.#options.learner : await this.#reloaded(makeLearner);
     const row: (number | null)[] = [];
-    let bitExact = true;
+    const changed: number[] = [];
+    let lockedUnchanged = true;
     try {
       for (const other of scenario.tasks) {
         await context.pause();
@@ -253,13 +255,13 @@ export class LearnerRun {
         const now =
           evaluated === this.#options.learner && other === task ? before : this.#measure(evaluated, other);
         row.push(now.accuracy);
-        if (now.logitsSha256 !== before.logitsSha256) bitExact = false;
+        if (now.logitsSha256 !== before.logitsSha256) changed.push(other.id);
       }
-      this.#compareLocked(evaluated, task);
+      lockedUnchanged = this.#compareLocked(evaluated, task);
     } finally {
       if (evaluated !== this.#options.learner) evaluated.dispose();
     }
-    await this.#noteRow(task, row, bitExact);
+    await this.#noteRow(task, row, changed, lockedUnchanged);
   }
 
   #measure(learner: Learner, task: Task): { readonly accuracy: number; readonly logitsSha256: string } {
@@ -289,23 +291,27 @@ export class LearnerRun {
     }
   }
 
-  #compareLocked(learner: Learner, task: Task): void {
-    for (const [earlier, { lockedHash }] of this.#record.learned.slice(0, task.id + 1).entries()) {
-      if (lockedHash === null) continue;
-      const same = learner.lockedHash(earlier) === lockedHash;
+  #compareLocked(learner: Learner, task: Task): boolean {
+    const locked = this.#record.learned
+      .slice(0, task.id + 1)
+      .flatMap(({ lockedHash }, earlier) =>
+        lockedHash === null ? [] : [learner.lockedHash(earlier) === lockedHash],
+      );
+    const same = locked.every(Boolean);
+    if (locked.length > 0)
       this.#record = { ...this.#record, lockedUnchanged: (this.#record.lockedUnchanged ?? true) && same };
-      if (!same) {
-        this.#emit({
-          type: "warning",
-          message: `elements locked up to task ${earlier} have changed while learning task ${task.id}`,
-        });
-      }
-    }
+    return same;
   }
 
-  async #noteRow(task: Task, row: readonly (number | null)[], bitExact: boolean): Promise<void> {
+  async #noteRow(
+    task: Task,
+    row: readonly (number | null)[],
+    changed: readonly number[],
+    lockedUnchanged: boolean,
+  ): Promise<void> {
     const { learner, scenario, checkpoints, keep, makeLearner } = this.#options;
     const matrix = [...this.#record.matrix, row];
+    const bitExact = changed.length === 0;
     const accuracies = row.slice(0, task.id + 1).map((accuracy) => accuracy ?? 0);
     const bitExactOldLogits = task.id === 0 && makeLearner === null ? null : bitExact;
     this.#emit({
@@ -315,6 +321,9 @@ export class LearnerRun {
       accuracies,
       bitExactOldLogits,
     });
+    const promised = changed.filter((id) => this.#record.learned[id]!.lockedHash !== null);
+    for (const event of brokenPromiseEvents(learner.name, task.id, promised, lockedUnchanged))
+      this.#emit(event);
     if (task.id === scenario.tasks.length - 1)
       this.#emit({ type: "run-ended", acc: averageAccuracy(matrix) });
     this.#record = {

@@ -1,6 +1,7 @@
 import { ConfigError, type Backend } from "@milliner/core";
+import { BrokenPromiseError, brokenPromiseEvents, brokenPromises } from "./broken-promise.ts";
 import { EventLog, firstPosition, type EventPosition } from "./event-log.ts";
-import type { RunEvent } from "./events.ts";
+import type { RunEvent, RunEventBody } from "./events.ts";
 import { LearnerRun } from "./learner-run.ts";
 import type { Learner } from "./learner.ts";
 import { meanForgettingRatios, randomAccuracy } from "./metrics.ts";
@@ -27,6 +28,11 @@ export interface RunOptions {
    * what is measured is what a user will load, and state that was forgotten in `save` shows.
    */
   readonly makeLearner?: () => Learner;
+  /**
+   * What a broken promise does at the end: `throw` a BrokenPromiseError when all has been written (default), or only `warn`. The
+   * event and the warning come in any case; of a learner that locks nothing (`lockedHash` is null) nothing is promised.
+   */
+  readonly onBrokenPromise?: "throw" | "warn";
   /** Calls `verifyRun` in a fresh process; called at the end. Needs `folder`. */
   readonly verifier?: (folder: string) => Promise<Verification>;
   /** Sees every event as it happens. Must not throw and must not take long. */
@@ -56,6 +62,8 @@ export interface RunOptions {
  * @throws ConfigError (`RUN_LOCKED`, `RUN_EXISTS`, `BAD_NAME`, `EMPTY_SCENARIO`) before anything has changed
  * @throws CheckpointError when the folder cannot be written or a checkpoint not be read; NumericError when a loss is not
  *   finite; the signal's reason when it was aborted. Earlier checkpoints stay.
+ * @throws BrokenPromiseError (`PROMISE_BROKEN`) at the end, when a learner has changed bits that it promised to keep; its `result`
+ *   is the result
  */
 export async function run(scenario: Scenario, learner: Learner, options: RunOptions): Promise<RunResult> {
   const learners = [learner, ...(options.controls ?? [])];
@@ -64,6 +72,31 @@ export async function run(scenario: Scenario, learner: Learner, options: RunOpti
   if (!Number.isSafeInteger(options.seed) || options.seed < 0) {
     throw new ConfigError("BAD_VALUE", `seed must be a whole number from 0 up, not ${options.seed}`);
   }
+  const { onBrokenPromise = "throw" } = options;
+  if (onBrokenPromise !== "throw" && onBrokenPromise !== "warn") {
+    onBrokenPromise satisfies never;
+    throw new ConfigError(
+      "BAD_VALUE",
+      `onBrokenPromise must be throw or warn, not "${String(onBrokenPromise)}"`,
+    );
+  }
+  const result = await runIn(scenario, learners, options);
+  const broken = brokenPromises(result);
+  if (broken.length > 0 && onBrokenPromise === "throw") {
+    throw new BrokenPromiseError(
+      "PROMISE_BROKEN",
+      `${broken.join("; ")}: a promise was broken, so do not rely on what it learned; the warnings of the result name the tasks`,
+      result,
+    );
+  }
+  return result;
+}
+
+async function runIn(
+  scenario: Scenario,
+  learners: readonly Learner[],
+  options: RunOptions,
+): Promise<RunResult> {
   if (options.folder === undefined) return await runAll(scenario, learners, options, null);
   const folder = await RunFolder.open(options.folder, options.resume ?? false);
   try {
@@ -136,10 +169,11 @@ async function runAll(
   try {
     const records: RunRecord[] = [];
     for (const each of runs) records.push(await each.finish(log));
-    const result = withVerification(
-      assemble(scenario, records, options),
-      folder === null ? undefined : await options.verifier?.(folder.path),
-    );
+    const found = assemble(scenario, records, options);
+    const verification = folder === null ? undefined : await options.verifier?.(folder.path);
+    const events = verificationEvents(found, verification);
+    for (const event of events) log.emit(found.learner, event);
+    const result = withVerification(found, verification, events);
     await folder?.writeResult(result);
     return result;
   } finally {
@@ -168,10 +202,31 @@ function assemble(scenario: Scenario, records: readonly RunRecord[], options: Ru
   };
 }
 
-function withVerification(result: RunResult, verification: Verification | undefined): RunResult {
+/** What a fresh process found broken that had not been seen here. */
+function verificationEvents(
+  { learner, lockedHash, tasks, bitExactOldLogits, lockedUnchanged }: RunResult,
+  verification: Verification | undefined,
+): readonly RunEventBody[] {
+  if (verification === undefined || lockedHash === null) return [];
+  const changed = verification.tasks.filter(({ expected, found }) => expected !== found);
+  return brokenPromiseEvents(
+    learner,
+    tasks.length - 1,
+    bitExactOldLogits ? changed.map(({ task }) => task) : [],
+    lockedUnchanged === false || verification.lockedUnchanged !== false,
+  );
+}
+
+function withVerification(
+  result: RunResult,
+  verification: Verification | undefined,
+  events: readonly RunEventBody[],
+): RunResult {
   if (verification === undefined) return result;
+  const warnings = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
   return {
     ...result,
+    warnings: [...result.warnings, ...warnings],
     bitExactOldLogits: result.bitExactOldLogits && verification.bitExactOldLogits,
     lockedUnchanged:
       result.lockedUnchanged === null || verification.lockedUnchanged === null

@@ -62,6 +62,7 @@ test("is called at the end of a run, which then says so; what it finds counts", 
         ...(await verifyRun(given, scenario, make, backend)),
         bitExactOldLogits,
       }),
+      onBrokenPromise: "warn",
     });
 
     expect(result).toMatchObject({ bitExactOldLogits, bitExactCheckedIn: "fresh-process" });

@@ -1,4 +1,5 @@
 import { CheckpointError, ConfigError, NumericError } from "@milliner/core";
+import { BrokenPromiseError, type RunResult } from "@milliner/continual";
 import { DataError } from "@milliner/data";
 import { OnnxError } from "@milliner/onnx";
 import { CommanderError } from "commander";
@@ -11,6 +12,7 @@ test.each([
   [1, new Failed("")],
   [1, new CheckpointError("DISK_FULL", "")],
   [1, new CheckpointError("VERIFY_FAILED", "")],
+  [1, new BrokenPromiseError("PROMISE_BROKEN", "", {} as RunResult)],
   [1, new OnnxError("RUNTIME_FAILED", "")],
   [1, new TypeError("ours")],
   [1, "a text"],

@@ -32,7 +32,12 @@ export function exitStatus(error: unknown): number {
 }
 
 /** Nothing was wrong with what was asked for; it went wrong on the way. */
-const failures: ReadonlySet<string> = new Set(["DISK_FULL", "VERIFY_FAILED", "RUNTIME_FAILED"]);
+const failures: ReadonlySet<string> = new Set([
+  "DISK_FULL",
+  "PROMISE_BROKEN",
+  "VERIFY_FAILED",
+  "RUNTIME_FAILED",
+]);
 
 /**
  * Whether an error's message is one sentence for the person who has to fix it. `DataError` lies below core and does not extend

@@ -33,6 +33,8 @@ export interface TrainOptions extends Omit<DataOptions, "signal"> {
   readonly threads?: number;
   /** Whether the old logits are checked once more in a fresh process at the end; data in memory cannot be. Default true. */
   readonly verify?: boolean;
+  /** What a broken promise does at the end, see `run`. Default `throw`. */
+  readonly onBrokenPromise?: "throw" | "warn";
   /** Abort it to stop; the run can be resumed then. */
   readonly signal?: AbortSignal;
   /** Is told where the run goes, before it begins. */
@@ -67,7 +69,7 @@ export interface Trained {
  * Trains HAT, then its controls, on the tasks of an experiment, into a run folder that can be resumed, exported and reported.
  *
  * @throws ConfigError, DataError, NativeError or CheckpointError before anything has been trained; NumericError when a loss
- *   is not finite; the signal's reason when it was aborted
+ *   is not finite; the signal's reason when it was aborted; BrokenPromiseError at the end, see `run`
  */
 export async function train(options: TrainOptions = {}): Promise<Trained> {
   const warnings: string[] = [];
@@ -121,6 +123,7 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
       folder,
       resume: options.resume ?? false,
       makeLearner,
+      onBrokenPromise: options.onBrokenPromise ?? "throw",
       ...(canVerify ? { verifier: freshVerifier(settings, device, options.signal) } : {}),
       events: (event) => {
         file.write();

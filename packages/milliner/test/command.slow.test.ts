@@ -1,4 +1,5 @@
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -72,6 +73,28 @@ describe("a run", { timeout: 60_000 }, () => {
     expect([status, stderr]).toEqual([0, ""]);
     const { lockedHash, matrix } = JSON.parse(stdout) as Record<string, unknown>;
     expect({ lockedHash, matrix }).toEqual({ lockedHash: trained["lockedHash"], matrix: trained["matrix"] });
+  });
+
+  test("whose old logits are not what its checkpoint says prints its figures, and ends with 1", async () => {
+    const broken = join(folder, "broken");
+    cpSync(run, broken, { recursive: true });
+    const path = join(broken, "checkpoints", "task-002.json");
+    const checkpoint = JSON.parse(readFileSync(path, "utf8")) as {
+      record: { learned: { logitsSha256: string }[] };
+    };
+    checkpoint.record.learned[1]!.logitsSha256 = "0".repeat(64);
+    writeFileSync(path, JSON.stringify(checkpoint));
+
+    const args = ["train", "split-mnist", "--out", broken, "--resume", "--quiet", "--json"];
+    const { status, stdout, stderr } = await milliner(args, folder);
+
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      bitExactOldLogits: false,
+      warnings: ['"hat" broke its promise: after task 2 test logits of task 1 have changed'],
+    });
+    expect(stderr).toContain('"hat" changed test logits of earlier tasks');
+    expect((await milliner(["verify", broken], folder)).status).toBe(1);
   });
 
   test("export writes a smaller model per task, each verified on its whole test set", async () => {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { ConfigError } from "@milliner/core";
+import { brokenPromises } from "@milliner/continual";
 import { Option, type Command } from "commander";
 import { Failed, Interrupted } from "../exit-status.ts";
 import { printJson, type Output } from "../output.ts";
@@ -64,9 +65,10 @@ async function trainCommand(named: string, flags: TrainFlags, output: Output): P
   if (flags.json === true)
     printJson(output, flags.seeds === undefined ? trainedJson(runs[0]!) : seedsJson(runs));
   else output.result(flags.seeds === undefined ? resultTable(runs[0]!) : seedsTable(runs));
-  const broken = runs.find(({ result }) => !result.bitExactOldLogits || result.lockedUnchanged === false);
-  if (broken !== undefined)
-    throw new Failed(`${broken.folder}: logits of earlier tasks or locked elements changed`);
+  const broken = runs.flatMap(({ folder, result }) =>
+    brokenPromises(result).map((what) => `${folder}: ${what}`),
+  );
+  if (broken.length > 0) throw new Failed(broken.join("; "));
 }
 
 async function readExperiment(named: string): Promise<Experiment> {
@@ -109,6 +111,7 @@ async function trainOne(
       // Of several seeds, those that had not begun begin now.
       resume: flags.resume === true && (seeds === undefined || existsSync(runFilePath(place!))),
       experiment,
+      onBrokenPromise: "warn", // the command prints the result first, and fails then
       settings: { ...changes, ...(seed === undefined ? {} : { seed }) },
       ...(place === undefined ? {} : { out: place }),
       signal,

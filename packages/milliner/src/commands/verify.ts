@@ -51,6 +51,8 @@ export function addVerify(program: Command, output: Output): void {
           `task ${task}: ${expected === now ? "same logits" : `logits were ${expected} and are ${now}`}\n`,
         );
       }
+      if (found.lockedUnchanged === null) return; // a method that locks nothing promises nothing
       if (!found.bitExactOldLogits) throw new Failed(`${run}: logits are not what they were`);
+      if (!found.lockedUnchanged) throw new Failed(`${run}: locked elements are not what they were`);
     });
 }

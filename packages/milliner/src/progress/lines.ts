@@ -28,6 +28,7 @@ export function eventLine(event: RunEvent, tasks: number): string | null {
     case "capacity":
     case "masks":
     case "checkpoint":
+    case "promise-broken": // its warning says it
       return null;
     default:
       return event satisfies never;

@@ -1,0 +1,59 @@
+import { MillinerError } from "@milliner/core";
+import type { RunEventBody } from "./events.ts";
+import type { LearnerResult, RunResult } from "./result.ts";
+
+/**
+ * A learner that promises bits, because it locks elements (`lockedHash` is not null), has changed them. The run went to its end
+ * all the same, and all that it writes has been written.
+ */
+export class BrokenPromiseError extends MillinerError {
+  /** What came of the run, as `run` would have returned it. */
+  readonly result: RunResult;
+
+  constructor(code: "PROMISE_BROKEN", message: string, result: RunResult) {
+    super(code, message);
+    this.result = result;
+  }
+}
+
+/** The event of a promise that did not hold, and the warning that goes with it. */
+export function brokenPromiseEvents(
+  learner: string,
+  afterTask: number,
+  tasks: readonly number[],
+  lockedUnchanged: boolean,
+): readonly (RunEventBody & { readonly type: "promise-broken" | "warning" })[] {
+  const changed = [
+    ...(tasks.length === 0
+      ? []
+      : [`test logits of task${tasks.length === 1 ? "" : "s"} ${tasks.join(", ")} have changed`]),
+    ...(lockedUnchanged ? [] : ["locked elements have changed"]),
+  ];
+  if (changed.length === 0) return [];
+  return [
+    { type: "promise-broken", afterTask, tasks, lockedUnchanged },
+    {
+      type: "warning",
+      message: `"${learner}" broke its promise: after task ${afterTask} ${changed.join(", and ")}`,
+    },
+  ];
+}
+
+/**
+ * Who broke a promise in a run, the method first, and what has changed: a sentence each. A learner that locks nothing promises
+ * nothing, so that none of it is said of it.
+ */
+export function brokenPromises(result: RunResult): readonly string[] {
+  const learners: readonly (readonly [string, LearnerResult])[] = [
+    [result.learner, result],
+    ...Object.entries(result.controls),
+  ];
+  return learners.flatMap(([learner, { lockedHash, bitExactOldLogits, lockedUnchanged }]) => {
+    if (lockedHash === null) return [];
+    const changed = [
+      ...(bitExactOldLogits ? [] : ["test logits of earlier tasks"]),
+      ...(lockedUnchanged === false ? ["locked elements"] : []),
+    ];
+    return changed.length === 0 ? [] : [`"${learner}" changed ${changed.join(" and ")}`];
+  });
+}
