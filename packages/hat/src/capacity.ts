@@ -69,7 +69,9 @@ export function gatedSpaces(body: Network): readonly ChannelSpace[] {
   return spaces;
 }
 
-/** Names of the channel spaces all of whose units belong to a task: what comes next can only reuse them. */
-export function fullSpaces(masks: UnitMasks): readonly string[] {
-  return masks.spaces.filter(({ name, units }) => masks.used(name).count() === units).map(({ name }) => name);
+/** Names of the channel spaces all of whose units belong to some of `tasks`: what comes next can only reuse them. */
+export function fullSpaces(masks: UnitMasks, tasks: readonly number[] = masks.tasks): readonly string[] {
+  return masks.spaces
+    .filter(({ name, units }) => masks.used(name, tasks).count() === units)
+    .map(({ name }) => name);
 }

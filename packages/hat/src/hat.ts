@@ -25,7 +25,7 @@ import {
   type Task,
   type TaskRecord,
 } from "@milliner/continual";
-import { fullSpaces, gatedSpaces } from "./capacity.ts";
+import { gatedSpaces } from "./capacity.ts";
 import { usedUnits } from "./cumulative.ts";
 import {
   disposeEmbeddings,
@@ -44,7 +44,7 @@ import { protect } from "./protection.ts";
 import type { CumulativeGates, Gates } from "./regulariser.ts";
 import { selectionLoss } from "./selection.ts";
 import { Sleep } from "./sleep.ts";
-import { taskEvents } from "./task-events.ts";
+import { fullEvents, taskEvents } from "./task-events.ts";
 import { TaskPlan } from "./task-plan.ts";
 import { trainingStep } from "./training-step.ts";
 import { untrainedLogits } from "./untrained.ts";
@@ -108,10 +108,7 @@ export class Hat implements Learner {
   #begin(task: Task, run: RunContext): void {
     this.#fit = startFit(task, this.#settings.schedule, this.#fit);
     this.#heads.addTask(task.id, task.classes.length);
-    for (const space of fullSpaces(this.masks)) {
-      const message = `"${space}" has no free unit left for task ${task.id}: it can only reuse`;
-      run.events({ type: "warning", message });
-    }
+    for (const event of fullEvents(this.masks, task.id)) run.events(event);
     this.#embeddings = initialEmbeddings(this.masks.spaces, task.id, this.#settings);
   }
 
