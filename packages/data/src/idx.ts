@@ -230,13 +230,19 @@ export function writeIdx(array: IdxArray, options: { readonly gzip?: boolean | u
       `[${shape.join(", ")}] needs ${elements} bytes but there are ${data.length}.`,
     );
   }
-  const headerBytes = 4 + 4 * shape.length;
-  const file = new Uint8Array(headerBytes + data.length);
-  const view = new DataView(file.buffer);
-  view.setUint32(0, 0x0800 + shape.length);
-  shape.forEach((size, dimension) => view.setUint32(4 + 4 * dimension, size));
-  file.set(data, headerBytes);
+  const header = idxHeader(shape);
+  const file = new Uint8Array(header.length + data.length);
+  file.set(header);
+  file.set(data, header.length);
   return options.gzip === true ? new Uint8Array(gzipSync(file)) : file;
+}
+
+/** What an IDX file of unsigned bytes begins with. */
+export function idxHeader(shape: readonly number[]): Uint8Array {
+  const header = new DataView(new ArrayBuffer(4 + 4 * shape.length));
+  header.setUint32(0, 0x0800 + shape.length);
+  shape.forEach((size, dimension) => header.setUint32(4 + 4 * dimension, size));
+  return new Uint8Array(header.buffer);
 }
 
 /**

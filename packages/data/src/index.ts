@@ -33,3 +33,4 @@ export {
 } from "./idx.ts";
 export { loadMnist, mnist } from "./mnist.ts";
 export { measureNormalisation, type Normalisation } from "./normalisation.ts";
+export { holdsPublished } from "./published.ts";

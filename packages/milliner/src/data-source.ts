@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { ConfigError } from "@milliner/core";
 import {
   DataError,
-  loadFashionMnist,
+  downloadDataset,
+  fashionMnist,
+  holdsPublished,
   loadFolder,
-  loadMnist,
+  mnist,
   type Dataset,
-  type DownloadOptions,
+  type DatasetSource,
   type DownloadProgress,
 } from "@milliner/data";
 import type { RunNotes } from "./settings/run-file.ts";
@@ -20,26 +22,43 @@ export interface DataOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
 
-const published: Readonly<Record<DatasetName, (options: DownloadOptions) => Promise<Dataset>>> = {
-  mnist: loadMnist,
-  "fashion-mnist": loadFashionMnist,
-};
+const published: Readonly<Record<DatasetName, DatasetSource>> = { mnist, "fashion-mnist": fashionMnist };
+
+/** Images, and which published data set they are, if any: by their content, wherever they lay. */
+export interface FoundData {
+  readonly dataset: Dataset;
+  readonly published: DatasetName | null;
+}
 
 /**
- * The data set that settings speak of: the folder `data`, else the published one. A folder in place of a published data set
- * bears its name, so that a run does not depend on where its files lay.
+ * The data set that settings speak of: the folder `data`, else the published one. A folder that holds a published data set
+ * bears its name, so that a run does not depend on where its files lay; any other folder has a name of its own.
  *
- * @throws DataError as `loadFolder` and `downloadDataset` do; ConfigError (`MISSING_DATA`)
+ * @throws DataError as `loadFolder` and `downloadDataset` do; ConfigError (`MISSING_DATA`, `CONFLICTING_OPTIONS`)
  */
-export async function loadData({ data, dataset }: Settings, options: DataOptions = {}): Promise<Dataset> {
-  if (data !== null) return await loadFolder(data, dataset === null ? {} : { name: dataset });
-  if (dataset === null) {
+export async function loadData(settings: Settings, options: DataOptions = {}): Promise<FoundData> {
+  const { data, dataset: name, range } = settings;
+  if (data !== null) {
+    const dataset = await loadFolder(data, { range: range ?? undefined });
+    const names = Object.keys(published) as DatasetName[];
+    const known = names.find((each) => holdsPublished(dataset, published[each]));
+    return known === undefined
+      ? { dataset, published: null }
+      : { dataset: { ...dataset, name: known }, published: known };
+  }
+  if (name === null) {
     throw new ConfigError(
       "MISSING_DATA",
       "nothing says where the images are; give --data FOLDER, or set dataset: mnist",
     );
   }
-  return await published[dataset](options);
+  if (range !== null) {
+    throw new ConfigError(
+      "CONFLICTING_OPTIONS",
+      `range is for the floats of your own images, and those of ${name} are bytes; leave it out, or give --data FOLDER`,
+    );
+  }
+  return { dataset: await downloadDataset(published[name], options), published: name };
 }
 
 /** SHA-256 over shapes, images and labels of both sets: what a run was trained on, wherever it lies. */
@@ -82,8 +101,10 @@ export async function loadDataAgain(
       `the run was trained on ${notes.dataset} in memory, which is gone; give its images as a folder with --data`,
     );
   }
-  const { data } = settings;
+  const { data, range } = settings;
   const dataset =
-    data === null ? await loadData(settings, options) : await loadFolder(data, { name: notes.dataset });
+    data === null
+      ? (await loadData(settings, options)).dataset
+      : await loadFolder(data, { name: notes.dataset, range: range ?? undefined });
   return checkImages(dataset, notes);
 }

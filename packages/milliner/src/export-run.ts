@@ -154,7 +154,8 @@ async function exportTask(
   const { name, classes } = file.notes.tasks[task]!;
   const { inputShape, normalisation } = file.notes;
   const transform = makeTransform(file.settings, inputShape, normalisation, task);
-  const form = { transform, classes, task: name, name: `${file.name} task ${task}` };
+  const images = `${file.settings.scenario}-${file.notes.dataset}`;
+  const form = { transform, classes, task: name, name: `${images} task ${task}` };
   const dense = hat.network(task);
   const pruned = prune(hat, task);
   try {

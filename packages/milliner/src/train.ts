@@ -82,8 +82,8 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
     options.out ?? (await defaultRunFolder(asked.name, asked.settings.seed, options.resume ?? false)),
   );
   const before = options.resume === true ? await readRunFile(folder) : null;
-  const { name, settings } = before === null ? asked : continued(before, asked, options, folder);
-  const { precision } = settings;
+  const { name, settings: wanted } = before === null ? asked : continued(before, asked, options, folder);
+  const { precision } = wanted;
   const device =
     before === null
       ? openDevice({ device: options.device, threads: options.threads, precision }, warn)
@@ -95,7 +95,7 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
     );
   }
 
-  const dataset = await imagesOf(settings, before, options);
+  const { dataset, settings } = await imagesOf(wanted, before, options);
   dataset.warnings.forEach(warn);
   const normalisation = before?.notes.normalisation ?? measureNormalisation(dataset.train);
   const scenario = makeScenario(settings, dataset, normalisation);
@@ -179,13 +179,19 @@ function continued(before: RunFile, asked: Experiment, options: TrainOptions, fo
   return { name: before.name, settings: data === undefined ? before.settings : { ...before.settings, data } };
 }
 
-async function imagesOf(settings: Settings, before: RunFile | null, options: TrainOptions): Promise<Dataset> {
+/** The images, and the settings that say which they are: `run.yaml` does not call other images by a published name. */
+async function imagesOf(
+  settings: Settings,
+  before: RunFile | null,
+  options: TrainOptions,
+): Promise<{ readonly dataset: Dataset; readonly settings: Settings }> {
   if (options.dataset !== undefined) {
-    return before === null ? options.dataset : checkImages(options.dataset, before.notes);
+    const { dataset } = options;
+    return { dataset: before === null ? dataset : checkImages(dataset, before.notes), settings };
   }
-  return before === null
-    ? await loadData(settings, options)
-    : await loadDataAgain(settings, before.notes, options);
+  if (before !== null) return { dataset: await loadDataAgain(settings, before.notes, options), settings };
+  const { dataset, published } = await loadData(settings, options);
+  return { dataset, settings: { ...settings, dataset: published } };
 }
 
 function notesOf(

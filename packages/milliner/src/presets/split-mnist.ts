@@ -5,6 +5,7 @@ export const splitMnist: Settings = {
   scenario: "split",
   dataset: "mnist",
   data: null,
+  range: null,
   seed: 0,
   tasks: 5,
   validation: 0.1,

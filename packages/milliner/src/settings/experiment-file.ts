@@ -22,6 +22,7 @@ const scenarioKeys: Readonly<Record<string, keyof Settings>> = {
   kind: "scenario",
   dataset: "dataset",
   data: "data",
+  range: "range",
   tasks: "tasks",
   validation: "validation",
 };

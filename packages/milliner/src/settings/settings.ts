@@ -25,6 +25,8 @@ export interface Settings {
   readonly dataset: DatasetName | null;
   /** Folder of IDX files to read in place of the published data set. */
   readonly data: string | null;
+  /** What black and white are in that folder's images, where their pixels are floats. */
+  readonly range: readonly [number, number] | null;
   /** Every random number derives from it. */
   readonly seed: number;
   /** Number of tasks; null: what the scenario makes of the classes. */
@@ -89,6 +91,10 @@ export const settingSpecs: Readonly<Record<keyof Settings, SettingSpec>> = {
   scenario: oneOf(["split", "permuted"]),
   dataset: orNull(oneOf([...datasetNames])),
   data: orNull({ schema: z.string().min(1), expects: "a folder" }),
+  range: orNull({
+    schema: z.tuple([z.number(), z.number()]).refine(([lowest, highest]) => lowest < highest),
+    expects: "the lowest and the highest value of a pixel, such as [0, 1]",
+  }),
   seed: whole(0),
   tasks: orNull(whole(1, 1000)),
   validation: share,
