@@ -42,6 +42,60 @@ test("what is returned in an array, a map or an object of them is kept", () => {
   expect(memoryUse().buffers).toBe(before);
 });
 
+test("what is returned in a set, in the keys of a map, in an iterable of one's own or beside it is kept", () => {
+  const before = memoryUse().buffers;
+  class Pair {
+    readonly extra = make();
+    readonly #both = [make(), make()];
+    [Symbol.iterator](): Iterator<Tensor> {
+      return this.#both[Symbol.iterator]();
+    }
+  }
+
+  const { set, map, pair } = tidy(() => {
+    make();
+    return { set: new Set([make(), make()]), map: new Map([[make(), "a"]]), pair: new Pair() };
+  });
+
+  const kept = [...set, ...map.keys(), ...pair, pair.extra];
+  expect(kept.map((t) => t.disposed)).toEqual(kept.map(() => false));
+  expect(memoryUse().buffers).toBe(before + 6);
+  for (const t of kept) t.dispose();
+});
+
+test("a result that leads back to itself, or goes deeper than the stack, is followed once", () => {
+  interface Node {
+    readonly held: Tensor;
+    next?: Node;
+  }
+  const before = memoryUse().buffers;
+
+  const [first, list] = tidy(() => {
+    const node: Node = { held: make(), next: { held: make() } };
+    node.next!.next = node;
+    let deep: unknown = make();
+    for (let i = 0; i < 100_000; i++) deep = [deep];
+    return [node, deep] as const;
+  });
+
+  expect([first.held.disposed, first.next!.held.disposed]).toEqual([false, false]);
+  expect(memoryUse().buffers).toBe(before + 3);
+  first.held.dispose();
+  first.next!.held.dispose();
+  let innermost = list;
+  while (Array.isArray(innermost)) innermost = (innermost as readonly unknown[])[0];
+  (innermost as Tensor).dispose();
+});
+
+test("an iterator is refused, because it is read once, and what was made is freed", () => {
+  const before = memoryUse().buffers;
+
+  expect(() => tidy(() => new Map([["a", make()]]).values())).toThrow(TypeError);
+  expect(() => tidy(() => ({ list: (function* () {})(), t: make() }))).toThrow(/iterator.*array/);
+
+  expect(memoryUse().buffers).toBe(before);
+});
+
 test("what an inner tidy returns belongs to the outer one", () => {
   const before = memoryUse().buffers;
   let inner: Tensor | undefined;

@@ -118,33 +118,56 @@ export function memoryUse(): MemoryUse {
   return { buffers, bytes };
 }
 
-function disposables(value: unknown): Disposable[] {
-  if (value === null || typeof value !== "object") return [];
-  if ("dispose" in value && typeof value.dispose === "function") return [value as Disposable];
-  if (value instanceof Map) return [...value.values()].flatMap(disposables);
-  if (ArrayBuffer.isView(value)) return [];
-  return (Array.isArray(value) ? value : Object.values(value)).flatMap(disposables);
+// Everything that is reached from `value`, each object once: a graph may have cycles, and any depth.
+function disposables(value: unknown): ReadonlySet<unknown> {
+  const found = new Set<unknown>();
+  const seen = new Set<unknown>();
+  const left = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (next === null || typeof next !== "object" || seen.has(next)) continue;
+    seen.add(next);
+    if ("dispose" in next && typeof next.dispose === "function") found.add(next);
+    else if (!ArrayBuffer.isView(next)) for (const part of parts(next)) left.push(part);
+  }
+  return found;
+}
+
+function parts(value: object): Iterable<unknown> {
+  if (Array.isArray(value)) return value;
+  if (!(Symbol.iterator in value)) return Object.values(value);
+  const iterable = value as Iterable<unknown>;
+  // To look into it would use it up.
+  if (iterable === (iterable[Symbol.iterator]() as unknown))
+    throw new TypeError(
+      "tidy cannot look into an iterator, which is read once; return an array of its values",
+    );
+  return [...iterable, ...Object.values(value)];
 }
 
 /**
- * Runs `body` and frees every tensor that was made in it, but those that it returns (alone, or in an array, a map or an
- * object) and those given to `keep`. Scopes nest; what an inner one returns belongs to the outer one. When `body` throws,
- * everything is freed. `body` is synchronous: a promise is refused, because other code would run inside the scope.
+ * Runs `body` and frees every tensor that was made in it, but those that it returns (alone, or in objects, arrays, maps, sets
+ * and other iterables, which may lead back to themselves) and those given to `keep`. Scopes nest; what an inner one returns belongs to the outer one. When `body` throws,
+ * everything is freed. `body` is synchronous: a promise is refused, because other code would run inside the scope. So is an
+ * iterator, as generators and `map.values()` are: it is read once, and that is the caller's.
+ *
+ * @throws TypeError for a promise or an iterator
  */
 export function tidy<T>(body: () => T): T {
   const scope = new Set<Disposable>();
   scopes.push(scope);
   let result: T;
+  let kept: ReadonlySet<unknown>;
   try {
     result = body();
     if (result instanceof Promise) throw new TypeError("tidy takes a synchronous function, not an async one");
+    kept = disposables(result);
   } catch (error) {
     scopes.pop();
     for (const owner of scope) owner.dispose();
     throw error;
   }
   scopes.pop();
-  const kept = new Set(disposables(result));
   for (const owner of scope) {
     if (!kept.has(owner)) owner.dispose();
     else own(owner);
