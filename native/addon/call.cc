@@ -64,16 +64,27 @@ void Call::report(Status status) {
   }
 }
 
-void Call::apart(const char* name, const void* indices, Index count, const char* output_name,
-                 const void* output, Index size) {
-  if (!ok_ || count == 0 || size == 0)
-    return;
-  const auto from = reinterpret_cast<std::uintptr_t>(indices),
-             to = from + static_cast<std::uintptr_t>(count) * 4;
-  const auto begin = reinterpret_cast<std::uintptr_t>(output),
-             end = begin + static_cast<std::uintptr_t>(size) * 4;
-  if (from < end && begin < to)
-    refuse("%s and %s share memory", name, output_name);
+void* Call::written(std::size_t i, void* data, Arguments may_be) {
+  views_[i].written = true;
+  for (const std::size_t other : may_be)
+    views_[i].may_be |= 1u << other;
+  return data;
+}
+
+void Call::keep_apart() {
+  for (const View& out : views_) {
+    if (!out.written)
+      continue;
+    for (std::size_t i = 0; ok_ && i < kMostArguments; i++) {
+      const View& other = views_[i];
+      if (&other == &out || out.begin >= other.end || other.begin >= out.end)
+        continue;
+      const bool may_be = out.may_be >> i & 1u;
+      if (may_be && out.begin == other.begin && out.end == other.end)
+        continue;
+      refuse("%s and %s share memory%s", out.name, other.name, may_be ? " and are not one array" : "");
+    }
+  }
 }
 
 double Call::number(std::size_t i, const char* name) {
@@ -133,28 +144,68 @@ void* Call::typed_array(std::size_t i, const char* name, napi_typedarray_type ty
     refuse("%s has %zu elements, and must have %lld", name, length, static_cast<long long>(size));
     return nullptr;
   }
+  const auto begin = reinterpret_cast<std::uintptr_t>(data);
+  views_[i] = {name, begin, begin + length * 4, false, 0}; // all types of the table have 4 bytes
   // An empty array may have no address; it was given all the same, and nobody reads it.
   return data ? data : this;
 }
 
-float* Call::floats(std::size_t i, const char* name, Index size, Index* found) {
+const float* Call::floats(std::size_t i, const char* name, Index size, Index* found) {
   return static_cast<float*>(typed_array(i, name, napi_float32_array, "a Float32Array", size, found));
 }
-std::int32_t* Call::integers(std::size_t i, const char* name, Index size) {
+const std::int32_t* Call::integers(std::size_t i, const char* name, Index size) {
   return static_cast<std::int32_t*>(typed_array(i, name, napi_int32_array, "an Int32Array", size, nullptr));
 }
-std::uint32_t* Call::words(std::size_t i, const char* name, Index size, Index* found) {
+const std::uint32_t* Call::words(std::size_t i, const char* name, Index size, Index* found) {
   return static_cast<std::uint32_t*>(typed_array(i, name, napi_uint32_array, "a Uint32Array", size, found));
 }
 
-float* Call::optional_floats(std::size_t i, const char* name, Index size) {
+const float* Call::optional_floats(std::size_t i, const char* name, Index size) {
   return is_given(i) ? floats(i, name, size) : nullptr;
 }
-std::uint32_t* Call::optional_words(std::size_t i, const char* name, Index size) {
+const std::uint32_t* Call::optional_words(std::size_t i, const char* name, Index size) {
   return is_given(i) ? words(i, name, size) : nullptr;
 }
 
+float* Call::output(std::size_t i, const char* name, Index size, Arguments may_be) {
+  void* data = typed_array(i, name, napi_float32_array, "a Float32Array", size, nullptr);
+  return static_cast<float*>(written(i, data, may_be));
+}
+float* Call::optional_output(std::size_t i, const char* name, Index size, Arguments may_be) {
+  return is_given(i) ? output(i, name, size, may_be) : nullptr;
+}
+std::int32_t* Call::output_integers(std::size_t i, const char* name, Index size) {
+  void* data = typed_array(i, name, napi_int32_array, "an Int32Array", size, nullptr);
+  return static_cast<std::int32_t*>(written(i, data));
+}
+std::uint32_t* Call::output_words(std::size_t i, const char* name, Index size) {
+  void* data = typed_array(i, name, napi_uint32_array, "a Uint32Array", size, nullptr);
+  return static_cast<std::uint32_t*>(written(i, data));
+}
+
+void Call::refuse_shared(std::size_t i, const char* name) {
+  napi_value buffer = nullptr;
+  bool is_own = true;
+  if (ok_ &&
+      napi_get_typedarray_info(env_, arguments_[i], nullptr, nullptr, nullptr, &buffer, nullptr) == napi_ok &&
+      napi_is_arraybuffer(env_, buffer, &is_own) == napi_ok && !is_own)
+    refuse("%s lies in a SharedArrayBuffer, where another thread could change it; copy it", name);
+}
+
+bool Call::sizes(std::size_t i, const char* name, Index count, std::int32_t* to) {
+  const std::int32_t* from = integers(i, name, count);
+  for (Index at = 0; from && at < count; at++)
+    to[at] = from[at];
+  return from != nullptr;
+}
+
+const std::int32_t* Call::indices(std::size_t i, const char* name, Index size) {
+  refuse_shared(i, name);
+  return integers(i, name, size);
+}
+
 const std::uint32_t* Call::ascending(std::size_t i, const char* name, Index size, Index end) {
+  refuse_shared(i, name);
   const std::uint32_t* list = words(i, name, size);
   for (Index at = 0; ok_ && at < size; at++) {
     if (static_cast<Index>(list[at]) >= end)

@@ -12,6 +12,9 @@
 
 #include <node_api.h>
 
+#include <cstdint>
+#include <initializer_list>
+
 namespace milliner {
 
 // State of one environment (the main thread, or a Node worker thread); its instance data.
@@ -39,13 +42,28 @@ public:
   bool boolean(std::size_t i, const char* name);
   bool is_given(std::size_t i) const; // neither null nor undefined nor missing
 
-  // Typed arrays of exactly `size` elements; with `found` of any size, which is stored there.
-  float* floats(std::size_t i, const char* name, Index size, Index* found = nullptr);
-  std::int32_t* integers(std::size_t i, const char* name, Index size);
-  std::uint32_t* words(std::size_t i, const char* name, Index size, Index* found = nullptr);
+  // Typed arrays of exactly `size` elements, to be read; with `found` of any size, which is stored there.
+  const float* floats(std::size_t i, const char* name, Index size, Index* found = nullptr);
+  const std::int32_t* integers(std::size_t i, const char* name, Index size);
+  const std::uint32_t* words(std::size_t i, const char* name, Index size, Index* found = nullptr);
   // The same, or null where the argument is not given.
-  float* optional_floats(std::size_t i, const char* name, Index size);
-  std::uint32_t* optional_words(std::size_t i, const char* name, Index size);
+  const float* optional_floats(std::size_t i, const char* name, Index size);
+  const std::uint32_t* optional_words(std::size_t i, const char* name, Index size);
+
+  // Arrays that the kernel writes. One that shares a byte with any other array of the call is refused, but where
+  // the kernel's contract says that it may be an input itself: `may_be` are the numbers of such arguments. (An index
+  // list in the memory of an output would change after it was checked; a partial overlap has no defined result.)
+  using Arguments = std::initializer_list<std::size_t>;
+  float* output(std::size_t i, const char* name, Index size, Arguments may_be = {});
+  float* optional_output(std::size_t i, const char* name, Index size, Arguments may_be = {});
+  std::int32_t* output_integers(std::size_t i, const char* name, Index size);
+  std::uint32_t* output_words(std::size_t i, const char* name, Index size);
+
+  // Copies `count` integers into `to`, and says whether it could: what is checked is what is used.
+  bool sizes(std::size_t i, const char* name, Index count, std::int32_t* to);
+  // Indices, which the caller checks before a kernel uses them. Not in a SharedArrayBuffer: another thread could
+  // change one in between.
+  const std::int32_t* indices(std::size_t i, const char* name, Index size);
   // Indices that ascend, each below `end`. Listed twice, an element would be written by two threads.
   const std::uint32_t* ascending(std::size_t i, const char* name, Index size, Index end);
   // Factors of an optimizer's step, in the order of src/addon.ts.
@@ -54,11 +72,6 @@ public:
   // The probability of keeping an element: above 0, at most 1.
   double keep(std::size_t i);
   Random random(std::size_t i);
-
-  // Refuses indices (32 bits each) that share memory with an output (32 bits): they were checked before it is
-  // written, and are read while it is.
-  void apart(const char* name, const void* indices, Index count, const char* output_name, const void* output,
-             Index size);
 
   // Product of two sizes; too large for memory is a failure.
   Index product(Index a, Index b);
@@ -70,6 +83,7 @@ public:
   // Runs a kernel over all its items, unless something was refused.
   // Returns undefined, or null after a failure.
   template <class Args> napi_value run(const Kernel<Args>& kernel, const Args& args) {
+    keep_apart();
     if (ok_) {
       const FlushMode flush;
       report(launch(Pool::shared(), kernel, args, environment_->workspace));
@@ -78,8 +92,20 @@ public:
   }
 
 private:
+  // An array of this call.
+  struct View {
+    const char* name;
+    std::uintptr_t begin, end;
+    bool written;
+    std::uint32_t may_be; // bit j: it may be argument j itself
+  };
+
   void* typed_array(std::size_t i, const char* name, napi_typedarray_type type, const char* type_name,
                     Index size, Index* found);
+  void refuse_shared(std::size_t i, const char* name);
+  void* written(std::size_t i, void* data, Arguments may_be = {});
+  // Refuses the call where an output shares memory with another array.
+  void keep_apart();
   void report(Status status);
   void raise(const char* code, const char* message, bool type_error);
 
@@ -87,6 +113,7 @@ private:
   const char* function_;
   Environment* environment_ = nullptr;
   napi_value arguments_[kMostArguments] = {};
+  View views_[kMostArguments] = {};
   bool ok_ = true;
 };
 

@@ -7,8 +7,8 @@ namespace {
 
 // geometry as src/addon.ts orders it; every size is a count and the window lies inside the framed image.
 Conv2dGeometry conv2d_geometry(Call& call, std::size_t i) {
-  const std::int32_t* g = call.integers(i, "geometry", 11);
-  if (!g)
+  std::int32_t g[11];
+  if (!call.sizes(i, "geometry", 11, g))
     return {};
   const Conv2dGeometry geometry = {g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7], g[8], g[9], g[10]};
   for (int j = 0; j < 11; j++)
@@ -37,8 +37,8 @@ Index output_size(Call& call, const Conv2dGeometry& g) {
 }
 
 MaxPool2dGeometry pool_geometry(Call& call, std::size_t i) {
-  const std::int32_t* g = call.integers(i, "geometry", 8);
-  if (!g)
+  std::int32_t g[8];
+  if (!call.sizes(i, "geometry", 8, g))
     return {};
   for (int j = 0; j < 8; j++)
     if (g[j] < (j >= 4 ? 1 : 0))
@@ -62,8 +62,8 @@ Index pool_output_size(Call& call, const MaxPool2dGeometry& g) {
 
 // The pooling behind a convolution, [kernelHeight, kernelWidth, strideY, strideX], with the images that it sees.
 MaxPool2dGeometry pooling_of(Call& call, std::size_t i, const Conv2dGeometry& g) {
-  const std::int32_t* p = call.integers(i, "pool", 4);
-  if (!p)
+  std::int32_t p[4];
+  if (!call.sizes(i, "pool", 4, p))
     return {};
   for (int j = 0; j < 4; j++)
     if (p[j] < 1)
@@ -94,13 +94,13 @@ napi_value addon_conv2d_forward(napi_env env, napi_callback_info info) {
   if (args.pools)
     args.pool = pooling_of(call, 11, g);
   const Index outputs = args.pools ? pool_output_size(call, args.pool) : output_size(call, g);
-  args.y = call.floats(3, "y", outputs);
+  args.y = call.output(3, "y", outputs);
   args.geometry = g;
   args.relu = call.boolean(5, "relu");
   args.gate = call.optional_floats(6, "gate", g.out);
-  args.h = call.optional_floats(7, "h", outputs);
+  args.h = call.optional_output(7, "h", outputs);
   if (call.is_given(12)) {
-    args.argmax = call.integers(12, "argmax", outputs);
+    args.argmax = call.output_integers(12, "argmax", outputs);
     if (!args.pools)
       call.refuse("argmax is of the pooling, and none is given");
   }
@@ -108,12 +108,8 @@ napi_value addon_conv2d_forward(napi_env env, napi_callback_info info) {
   if (args.drop) {
     args.keep = call.keep(8);
     args.random = call.random(9);
-    if (call.is_given(10)) {
+    if (call.is_given(10))
       args.numbers = call.ascending(10, "numbers", g.out, Index{1} << 32);
-      call.apart("numbers", args.numbers, g.out, "y", args.y, outputs);
-      call.apart("numbers", args.numbers, g.out, "h", args.h, args.h ? outputs : 0);
-      call.apart("numbers", args.numbers, g.out, "argmax", args.argmax, args.argmax ? outputs : 0);
-    }
     if (!args.relu)
       call.refuse("dropout needs relu, whose zeros mark the dropped units for the backward");
   }
@@ -127,7 +123,7 @@ napi_value addon_conv2d_input_gradient(napi_env env, napi_callback_info info) {
   const Conv2dGeometry g = conv2d_geometry(call, 3);
   const Conv2dInputGradient args = {call.floats(0, "dy", output_size(call, g)),
                                     call.floats(1, "w", weight_size(call, g)),
-                                    call.floats(2, "dx", input_size(call, g)), g};
+                                    call.output(2, "dx", input_size(call, g)), g};
   return call.run(call.environment().table->conv2d_input_gradient, args);
 }
 
@@ -136,7 +132,7 @@ napi_value addon_conv2d_weight_gradient(napi_env env, napi_callback_info info) {
   const Conv2dGeometry g = conv2d_geometry(call, 3);
   const Conv2dWeightGradient args = {call.floats(0, "dy", output_size(call, g)),
                                      call.floats(1, "x", input_size(call, g)),
-                                     call.floats(2, "dw", weight_size(call, g)), g};
+                                     call.output(2, "dw", weight_size(call, g)), g};
   return call.run(call.environment().table->conv2d_weight_gradient, args);
 }
 
@@ -146,7 +142,7 @@ napi_value addon_conv2d_weight_update(napi_env env, napi_callback_info info) {
   Conv2dWeightUpdate args{};
   args.dy = call.floats(0, "dy", output_size(call, g));
   args.x = call.floats(1, "x", input_size(call, g));
-  args.w = call.floats(2, "w", weight_size(call, g));
+  args.w = call.output(2, "w", weight_size(call, g));
   args.lr = static_cast<float>(call.number(3, "lr"));
   args.locks = call.optional_words(4, "locks", call.product(g.out, lock_words(g.chain())));
   args.geometry = g;
@@ -157,8 +153,8 @@ napi_value addon_max_pool2d_forward(napi_env env, napi_callback_info info) {
   Call call(env, info, "maxPool2dForward", 4);
   const MaxPool2dGeometry g = pool_geometry(call, 3);
   const MaxPool2dForward args = {call.floats(0, "x", pool_input_size(call, g)),
-                                 call.floats(1, "y", pool_output_size(call, g)),
-                                 call.integers(2, "argmax", pool_output_size(call, g)), g};
+                                 call.output(1, "y", pool_output_size(call, g)),
+                                 call.output_integers(2, "argmax", pool_output_size(call, g)), g};
   return call.run(call.environment().table->max_pool2d_forward, args);
 }
 
@@ -166,10 +162,9 @@ napi_value addon_max_pool2d_backward(napi_env env, napi_callback_info info) {
   Call call(env, info, "maxPool2dBackward", 4);
   const MaxPool2dGeometry g = pool_geometry(call, 3);
   const Index outputs = pool_output_size(call, g);
-  const MaxPool2dBackward args = {call.floats(0, "dy", outputs), call.integers(1, "argmax", outputs),
-                                  call.floats(2, "dx", pool_input_size(call, g)), g};
+  const MaxPool2dBackward args = {call.floats(0, "dy", outputs), call.indices(1, "argmax", outputs),
+                                  call.output(2, "dx", pool_input_size(call, g)), g};
   // argmax comes back from JavaScript: an index outside the image would write outside dx.
-  call.apart("argmax", args.argmax, outputs, "dx", args.dx, pool_input_size(call, g));
   if (call.ok()) {
     const Index image = g.height * g.width * g.channels;
     // One pass without a branch, which the compiler turns into vectors; the index is looked for only if there
@@ -196,9 +191,9 @@ napi_value addon_max_pool2d_activation_backward(napi_env env, napi_callback_info
   args.argmax = call.integers(1, "argmax", outputs);
   args.h = call.optional_floats(2, "h", outputs);
   args.gate = call.optional_floats(3, "gate", g.channels);
-  args.dv = call.floats(4, "dv", pool_input_size(call, g));
-  args.dgate = call.optional_floats(5, "dgate", g.channels);
-  args.dbias = call.optional_floats(6, "dbias", g.channels);
+  args.dv = call.output(4, "dv", pool_input_size(call, g));
+  args.dgate = call.optional_output(5, "dgate", g.channels);
+  args.dbias = call.optional_output(6, "dbias", g.channels);
   args.geometry = g;
   args.relu = call.boolean(8, "relu");
   args.keep = call.keep(9);

@@ -8,7 +8,7 @@ napi_value unary(napi_env env, napi_callback_info info, const char* name, Kernel
   Call call(env, info, name, 2);
   Unary args{};
   args.x = call.floats(0, "the input", 0, &args.n);
-  args.y = call.floats(1, "the output", args.n);
+  args.y = call.output(1, "the output", args.n, {0});
   return call.run(call.environment().table->*kernel, args);
 }
 
@@ -17,7 +17,7 @@ napi_value binary(napi_env env, napi_callback_info info, const char* name, Kerne
   Binary args{};
   args.a = call.floats(0, "the first input", 0, &args.n);
   args.b = call.floats(1, "the second input", args.n);
-  args.out = call.floats(2, "the output", args.n);
+  args.out = call.output(2, "the output", args.n, {0, 1});
   return call.run(call.environment().table->*kernel, args);
 }
 
@@ -63,7 +63,7 @@ napi_value addon_scale(napi_env env, napi_callback_info info) {
   Scale args{};
   args.x = call.floats(0, "a", 0, &args.n);
   args.factor = static_cast<float>(call.number(1, "factor"));
-  args.y = call.floats(2, "out", args.n);
+  args.y = call.output(2, "out", args.n, {0});
   return call.run(call.environment().table->scale, args);
 }
 
@@ -73,7 +73,7 @@ napi_value addon_clamp(napi_env env, napi_callback_info info) {
   args.x = call.floats(0, "a", 0, &args.n);
   args.low = static_cast<float>(call.number(1, "low"));
   args.high = static_cast<float>(call.number(2, "high"));
-  args.y = call.floats(3, "out", args.n);
+  args.y = call.output(3, "out", args.n, {0});
   if (call.ok() && !(args.low <= args.high))
     call.refuse("low is %g and high is %g; low must not be above high", static_cast<double>(args.low),
                 static_cast<double>(args.high));
@@ -111,7 +111,7 @@ napi_value addon_sum_squares(napi_env env, napi_callback_info info) {
 napi_value addon_column_sum(napi_env env, napi_callback_info info) {
   Call call(env, info, "columnSum", 4);
   const Index rows = call.count(2, "rows"), units = call.count(3, "units");
-  const ColumnSum args = {call.floats(0, "x", call.product(rows, units)), call.floats(1, "out", units), rows,
+  const ColumnSum args = {call.floats(0, "x", call.product(rows, units)), call.output(1, "out", units), rows,
                           units};
   return call.run(call.environment().table->column_sum, args);
 }

@@ -24,7 +24,7 @@ napi_value addon_gather_matrix(napi_env env, napi_callback_info info) {
   const Index rows = call.count(4, "wholeRows"), columns = call.count(5, "wholeColumns");
   const Selection s = selection(call, 2, rows, columns);
   const GatherMatrix args = {call.floats(0, "from", call.product(rows, columns)),
-                             call.floats(1, "to", call.product(s.row_count, s.column_count)), s};
+                             call.output(1, "to", call.product(s.row_count, s.column_count)), s};
   return call.run(call.environment().table->gather_matrix, args);
 }
 
@@ -35,7 +35,7 @@ napi_value addon_scatter_matrix(napi_env env, napi_callback_info info) {
   const ScatterMatrix args = {
       call.floats(0, "from", call.product(s.row_count, s.column_count)),
       call.optional_words(1, "locks", call.product(s.row_count, lock_words(s.column_count))),
-      call.floats(2, "to", call.product(rows, columns)), s};
+      call.output(2, "to", call.product(rows, columns)), s};
   return call.run(call.environment().table->scatter_matrix, args);
 }
 
@@ -44,7 +44,8 @@ napi_value addon_gather_bits(napi_env env, napi_callback_info info) {
   const Index rows = call.count(4, "wholeRows"), columns = call.count(5, "wholeColumns");
   const Selection s = selection(call, 2, rows, columns);
   const GatherBits args = {call.words(0, "from", call.product(rows, lock_words(columns))),
-                           call.words(1, "to", call.product(s.row_count, lock_words(s.column_count))), s};
+                           call.output_words(1, "to", call.product(s.row_count, lock_words(s.column_count))),
+                           s};
   return call.run(call.environment().table->gather_bits, args);
 }
 

@@ -14,8 +14,8 @@ LinearForward read_forward(Call& call) {
   args.w = call.floats(1, "w", call.product(m, k));
   args.bias = call.optional_floats(2, "bias", m);
   args.gate = call.optional_floats(3, "gate", m);
-  args.h = call.optional_floats(4, "h", call.product(n, m));
-  args.y = call.floats(5, "y", call.product(n, m));
+  args.h = call.optional_output(4, "h", call.product(n, m));
+  args.y = call.output(5, "y", call.product(n, m));
   args.n = n, args.k = k, args.m = m;
   args.relu = call.boolean(9, "relu");
   args.drop = call.is_given(11);
@@ -36,7 +36,7 @@ LinearInputGradient read_input_gradient(Call& call) {
   const Index n = call.count(3, "n"), k = call.count(4, "k"), m = call.count(5, "m");
   return {call.floats(0, "dy", call.product(n, m)),
           call.floats(1, "w", call.product(m, k)),
-          call.floats(2, "dx", call.product(n, k)),
+          call.output(2, "dx", call.product(n, k)),
           n,
           k,
           m};
@@ -46,7 +46,7 @@ LinearWeightGradient read_weight_gradient(Call& call) {
   const Index n = call.count(3, "n"), k = call.count(4, "k"), m = call.count(5, "m");
   return {call.floats(0, "dy", call.product(n, m)),
           call.floats(1, "x", call.product(n, k)),
-          call.floats(2, "dw", call.product(m, k)),
+          call.output(2, "dw", call.product(m, k)),
           n,
           k,
           m};
@@ -58,7 +58,7 @@ template <class Args> void read_update(Call& call, Args& args, std::size_t at) {
   const Index n = call.count(at + 3, "n"), k = call.count(at + 4, "k"), m = call.count(at + 5, "m");
   args.dy = call.floats(0, "dy", call.product(n, m));
   args.x = call.floats(1, "x", call.product(n, k));
-  args.w = call.floats(2, "w", call.product(m, k));
+  args.w = call.output(2, "w", call.product(m, k));
   args.post = call.optional_floats(at, "post", m);
   args.pre = call.optional_floats(at + 1, "pre", k);
   args.locks = call.optional_words(at + 2, "locks", call.product(m, lock_words(k)));
@@ -77,7 +77,7 @@ LinearWeightUpdate read_sgd_update(Call& call) {
 LinearWeightMomentum read_momentum_update(Call& call) {
   LinearWeightMomentum args{};
   read_update(call, args, 6);
-  args.velocity = call.optional_floats(3, "velocity", call.product(args.m, args.k));
+  args.velocity = call.optional_output(3, "velocity", call.product(args.m, args.k));
   args.factors = call.momentum_factors(4, 5);
   return args;
 }
@@ -85,8 +85,8 @@ LinearWeightMomentum read_momentum_update(Call& call) {
 LinearWeightAdam read_adam_update(Call& call) {
   LinearWeightAdam args{};
   read_update(call, args, 6);
-  args.mean = call.floats(3, "mean", call.product(args.m, args.k));
-  args.square = call.floats(4, "square", call.product(args.m, args.k));
+  args.mean = call.output(3, "mean", call.product(args.m, args.k));
+  args.square = call.output(4, "square", call.product(args.m, args.k));
   args.factors = call.adam_factors(5);
   return args;
 }

@@ -27,7 +27,7 @@ napi_value addon_batch_norm_statistics(napi_env env, napi_callback_info info) {
   Call call(env, info, "batchNormStatistics", 5);
   const Index rows = call.count(3, "rows", 1), channels = call.count(4, "channels");
   const BatchNormStatistics args = {call.floats(0, "x", call.product(rows, channels)),
-                                    call.floats(1, "mean", channels), call.floats(2, "variance", channels),
+                                    call.output(1, "mean", channels), call.output(2, "variance", channels),
                                     rows, channels};
   return call.run(call.environment().table->batch_norm_statistics, args);
 }
@@ -41,7 +41,7 @@ napi_value addon_batch_norm_forward(napi_env env, napi_callback_info info) {
                                  call.floats(2, "variance", channels),
                                  call.floats(3, "gamma", channels),
                                  call.floats(4, "beta", channels),
-                                 call.floats(5, "y", size),
+                                 call.output(5, "y", size),
                                  rows,
                                  channels,
                                  call.positive(8, "epsilon"),
@@ -59,9 +59,9 @@ napi_value addon_batch_norm_backward(napi_env env, napi_callback_info info) {
                                   call.floats(3, "variance", channels),
                                   call.floats(4, "gamma", channels),
                                   call.floats(5, "beta", channels),
-                                  call.floats(6, "dx", size),
-                                  call.floats(7, "dgamma", channels),
-                                  call.floats(8, "dbeta", channels),
+                                  call.output(6, "dx", size, {0}),
+                                  call.output(7, "dgamma", channels),
+                                  call.output(8, "dbeta", channels),
                                   rows,
                                   channels,
                                   call.positive(11, "epsilon"),
@@ -77,9 +77,9 @@ napi_value addon_group_norm_forward(napi_env env, napi_callback_info info) {
   const GroupNormForward args = {call.floats(0, "x", size),
                                  call.floats(1, "gamma", shape.channels),
                                  call.floats(2, "beta", shape.channels),
-                                 call.floats(3, "y", size),
-                                 call.floats(4, "mean", statistics),
-                                 call.floats(5, "root", statistics),
+                                 call.output(3, "y", size),
+                                 call.output(4, "mean", statistics),
+                                 call.output(5, "root", statistics),
                                  shape,
                                  call.positive(10, "epsilon")};
   return call.run(call.environment().table->group_norm_forward, args);
@@ -94,7 +94,7 @@ napi_value addon_group_norm_input_gradient(napi_env env, napi_callback_info info
                                        call.floats(2, "mean", statistics),
                                        call.floats(3, "root", statistics),
                                        call.floats(4, "gamma", shape.channels),
-                                       call.floats(5, "dx", size),
+                                       call.output(5, "dx", size, {0}),
                                        shape};
   return call.run(call.environment().table->group_norm_input_gradient, args);
 }
@@ -107,8 +107,8 @@ napi_value addon_group_norm_parameter_gradient(napi_env env, napi_callback_info 
                                            call.floats(1, "x", size),
                                            call.floats(2, "mean", statistics),
                                            call.floats(3, "root", statistics),
-                                           call.floats(4, "dgamma", shape.channels),
-                                           call.floats(5, "dbeta", shape.channels),
+                                           call.output(4, "dgamma", shape.channels),
+                                           call.output(5, "dbeta", shape.channels),
                                            shape};
   return call.run(call.environment().table->group_norm_parameter_gradient, args);
 }
@@ -118,7 +118,7 @@ napi_value addon_global_average_pool_forward(napi_env env, napi_callback_info in
   const Index n = call.count(2, "n"), positions = call.count(3, "positions", 1),
               channels = call.count(4, "channels");
   const GlobalAveragePoolForward args = {call.floats(0, "x", elements(call, n, positions, channels)),
-                                         call.floats(1, "y", call.product(n, channels)), n, positions,
+                                         call.output(1, "y", call.product(n, channels)), n, positions,
                                          channels};
   return call.run(call.environment().table->global_average_pool_forward, args);
 }
@@ -128,7 +128,7 @@ napi_value addon_global_average_pool_backward(napi_env env, napi_callback_info i
   const Index n = call.count(2, "n"), positions = call.count(3, "positions", 1),
               channels = call.count(4, "channels");
   const GlobalAveragePoolBackward args = {call.floats(0, "dy", call.product(n, channels)),
-                                          call.floats(1, "dx", elements(call, n, positions, channels)), n,
+                                          call.output(1, "dx", elements(call, n, positions, channels)), n,
                                           positions, channels};
   return call.run(call.environment().table->global_average_pool_backward, args);
 }

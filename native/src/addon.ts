@@ -1,8 +1,9 @@
 /**
  * The table of functions that the C++ addon gives to JavaScript. Plain typed arrays in, nothing out but small numbers:
  * the caller allocates. Sizes are checked again in the glue; a wrong one throws a `RangeError` whose `code` is
- * `NATIVE_ARGUMENT`, and nothing has been written then. Arrays do not overlap, but for elementwise functions, whose output
- * may be an input.
+ * `NATIVE_ARGUMENT`, and nothing has been written then. So does an output that shares memory with another argument, but for
+ * inputs that it may be itself, all of it, where its function says so. Index
+ * lists are not taken from a SharedArrayBuffer.
  *
  * Arithmetic: every float32 product is one chain of fused multiply-adds in ascending order of its contracted index,
  * starting at +0; then +0 is added once, then the bias (DESIGN: exactness 1). So the bits do not depend on thread count,
@@ -123,7 +124,7 @@ export interface Addon {
    * Backward of everything after the product: `u = gate == 0 ? +0 : dy * gate`; `dv = relu && !(h > 0) ? +0 : u * scale`
    * with `scale = float32(1 / keep)`; `dgate[j] = chain over rows of fma(dy, h)`; `dbias[j] = chain over rows of + dv`.
    * dy, h, dv [rows, units]; gate, dgate, dbias [units]. `dgate`, `dbias` may be null. Also the gate of feature maps:
-   * rows = batch x positions.
+   * rows = batch x positions. dv may be dy.
    */
   activationBackward(
     dy: Float32Array,
@@ -334,12 +335,12 @@ export interface Addon {
 
   // --- HAT's gate ---------------------------------------------------------------------------------------------------
 
-  /** rule 0 (windowed): `a = s e < -50 ? +0 : sigmoid(s e)`; rule 1 (official): `a = sigmoid(s e)`. e, a [units]. */
+  /** rule 0 (windowed): `a = s e < -50 ? +0 : sigmoid(s e)`; rule 1 (official): `a = sigmoid(s e)`. e, a [units]; a may be e. */
   gateForward(e: Float32Array, a: Float32Array, s: number, rule: number): void;
   /**
    * Compensated gradient of the embeddings. rule 0 windowed: `q = da sMax u / ((1 + u)(1 + u))`, u = exp(-|e|), where
    * -50 < s e < 24 ln 2, else +0; 1 straight: the same everywhere; 2 official: the published float32 arithmetic, from left
-   * to right; 3 off: `q = da s a (1 - a)`. Source: hat.md (B'), (F), 3.5. da, e, q [units].
+   * to right; 3 off: `q = da s a (1 - a)`. Source: hat.md (B'), (F), 3.5. da, e, q [units]; q may be da or e.
    */
   gateBackward(
     da: Float32Array,
@@ -391,7 +392,7 @@ export interface Addon {
 
   /**
    * Softmax cross-entropy by rows: `losses[i] = log(sum_j exp(x_j - max)) - (x_label - max)`, sums ascending in j;
-   * `dlogits = (softmax - onehot) / n` when given. A label outside 0..classes-1 throws.
+   * `dlogits = (softmax - onehot) / n` when given; it may be logits. A label outside 0..classes-1 throws.
    */
   crossEntropy(
     logits: Float32Array,
@@ -457,7 +458,7 @@ export interface Addon {
   relu(x: Float32Array, y: Float32Array): void;
   /** `dx = y > 0 ? dy : +0`. */
   reluBackward(dy: Float32Array, y: Float32Array, dx: Float32Array): void;
-  /** Dropout of x [rows, units] as in `linearForward`, `numbers` [units] too; its own backward with dy for x. */
+  /** Dropout of x [rows, units] as in `linearForward`, `numbers` [units] too; its own backward with dy for x. y may be x. */
   dropout(
     x: Float32Array,
     y: Float32Array,

@@ -10,24 +10,36 @@ test.skipIf(backend === null)("memory beyond an ArrayBuffer's limit is refused, 
   await new Promise((resolve) => setTimeout(resolve, 20)); // finalisers run now, and the process is still here
 });
 
-test.skipIf(backend === null)("labels and positions that share memory with an output are refused", () => {
+test.skipIf(backend === null)("an overlap is refused with the names of both arguments", () => {
   const buffer = new ArrayBuffer(64);
-  const floats = new Float32Array(buffer, 0, 4);
-  const labels = new Int32Array(buffer, 8, 2);
+  const [floats, words] = [new Float32Array(buffer, 0, 8), new Uint32Array(buffer, 24, 2)];
   const { kernels } = backend!;
+  words.set([0, 1]);
 
-  expect(() => kernels.crossEntropy(new Float32Array(4), labels, new Float32Array(2), floats, 2, 2)).toThrow(
-    /labels and dlogits share memory/,
+  expect(() => kernels.scatterMatrix(new Float32Array(4), null, floats, words, words, 2, 4)).toThrow(
+    /^scatterMatrix: to and rows share memory$/,
   );
-  expect(() =>
-    kernels.maxPool2dBackward(
-      new Float32Array(1),
-      labels.subarray(0, 1),
-      floats,
-      Int32Array.of(1, 2, 2, 1, 2, 2, 2, 2),
-    ),
-  ).toThrow(/argmax and dx share memory/);
+  expect(() => kernels.add(floats.subarray(1), floats.subarray(1), floats.subarray(0, 7))).toThrow(
+    /^add: the output and the first input share memory and are not one array$/,
+  );
 });
+
+test.skipIf(backend === null)(
+  "indices that another thread could change after their check are refused",
+  () => {
+    const shared = new Uint32Array(new SharedArrayBuffer(8));
+    shared.set([0, 1]);
+    const four = new Float32Array(4);
+    const { kernels } = backend!;
+
+    expect(() => kernels.gatherMatrix(four, new Float32Array(4), shared, Uint32Array.of(0, 1), 2, 2)).toThrow(
+      /rows lies in a SharedArrayBuffer/,
+    );
+    expect(() =>
+      kernels.crossEntropy(four, new Int32Array(shared.buffer), new Float32Array(2), null, 2, 2),
+    ).toThrow(/labels lies in a SharedArrayBuffer/);
+  },
+);
 
 test.skipIf(backend === null)(
   "a convolution's padding larger than its kernel is refused: the frame would be anything",

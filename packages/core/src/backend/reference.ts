@@ -1,5 +1,6 @@
 import type { Backend } from "./backend.ts";
 import { activationKernels } from "./reference/activation.ts";
+import { keptApart } from "./reference/apart.ts";
 import { convolutionKernels } from "./reference/convolution.ts";
 import { dropoutKernels } from "./reference/dropout.ts";
 import { elementwiseKernels } from "./reference/elementwise.ts";
@@ -23,7 +24,7 @@ export const referenceBackend: Backend = {
   precision: "float32",
   gatheringKeepsBits: true,
   allocate: (bytes) => new ArrayBuffer(bytes),
-  kernels: {
+  kernels: keptApart({
     ...productKernels,
     ...activationKernels,
     ...convolutionKernels,
@@ -36,5 +37,5 @@ export const referenceBackend: Backend = {
     ...elementwiseKernels,
     ...dropoutKernels,
     ...reductionKernels,
-  },
+  }),
 };

@@ -9,6 +9,7 @@ import { gateClaims } from "./conformance/gate.ts";
 import { lossClaims } from "./conformance/loss.ts";
 import { normalisationClaims } from "./conformance/normalisation.ts";
 import { optimizerStepClaims } from "./conformance/optimizer-step.ts";
+import { overlapClaims } from "./conformance/overlap.ts";
 import { poolingClaims } from "./conformance/pooling.ts";
 import { productClaims } from "./conformance/products.ts";
 import { reductionClaims } from "./conformance/reductions.ts";
@@ -37,6 +38,7 @@ export function conformanceCases(backend: Backend): readonly ConformanceCase[] {
     elementwiseClaims,
     dropoutClaims,
     reductionClaims,
+    overlapClaims,
   ].flatMap((claims) =>
     Object.entries(claims).map(([name, check]) => ({
       name: `${title}: ${name}`,
