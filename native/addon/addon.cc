@@ -1,11 +1,12 @@
 #include "addon/call.h"
 #include "addon/functions.h"
 #include "dispatch/bf16.h"
+#include "threads/processors.h"
 
 #include <memory>
 
 // Version of src/addon.ts's table: `addonAbi` there.
-#define MILLINER_ADDON_ABI 4
+#define MILLINER_ADDON_ABI 5
 
 namespace milliner {
 
@@ -43,8 +44,13 @@ napi_value addon_bf16(napi_env env, napi_callback_info) {
 }
 
 napi_value addon_threads(napi_env env, napi_callback_info) {
-  napi_value result;
-  napi_create_int32(env, Pool::shared().threads(), &result);
+  const Pool& pool = Pool::shared();
+  napi_value result, value;
+  napi_create_object(env, &result);
+  napi_create_int32(env, pool.threads(), &value);
+  napi_set_named_property(env, result, "running", value);
+  napi_create_int32(env, pool.asked(), &value);
+  napi_set_named_property(env, result, "asked", value);
   return result;
 }
 
@@ -53,9 +59,8 @@ napi_value addon_set_threads(napi_env env, napi_callback_info info) {
   const Index count = call.count(0, "count", 1);
   if (call.ok() && count > 1024)
     call.refuse("count is %lld, and must be at most 1024", static_cast<long long>(count));
-  if (call.ok() && !Pool::shared().set_threads(static_cast<int>(count)))
-    call.refuse("the system started only %d of %lld threads", Pool::shared().threads(),
-                static_cast<long long>(count));
+  if (call.ok())
+    Pool::shared(static_cast<int>(count)).set_threads(static_cast<int>(count));
   return nullptr;
 }
 
@@ -65,6 +70,10 @@ napi_value init(napi_env env, napi_value exports) {
   const Choice& choice = chosen_table();
   if (!choice.table) {
     napi_throw_error(env, "NATIVE_ISA", choice.error.c_str());
+    return nullptr;
+  }
+  if (const ThreadCount& threads = chosen_threads(); threads.count == 0) {
+    napi_throw_error(env, "NATIVE_THREADS", threads.error.c_str());
     return nullptr;
   }
   auto environment = std::make_unique<Environment>();

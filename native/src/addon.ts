@@ -21,9 +21,12 @@ export interface Addon {
    * environment variable `MILLINER_BF16=emulated`); null where neither is. `reason` completes "because".
    */
   bf16(): { readonly tiles: "amx" | "emulated" | null; readonly reason: string };
-  /** Threads that kernels may use, the caller's included. */
-  threads(): number;
-  /** Sets the number of threads, 1 or more; values above the number of usable processors are allowed. */
+  /** Threads that kernels may use, the caller's included, and how many were asked for: more, where the system refused some. */
+  threads(): { readonly running: number; readonly asked: number };
+  /**
+   * Sets the number of threads, 1 to 1024; values above the number of usable processors are allowed. Where the system
+   * refuses to start one, as many are used as could be started.
+   */
   setThreads(count: number): void;
   /** Zeroed memory outside the JavaScript heap, 64-byte aligned (huge pages from 4 MiB up), freed with its last view. */
   allocate(bytes: number): ArrayBuffer;
@@ -481,4 +484,4 @@ export interface Addon {
 }
 
 /** Version of the table above; raised with every change of a signature. */
-export const addonAbi = 4;
+export const addonAbi = 5;

@@ -3,10 +3,13 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { type Addon, addonAbi } from "./addon.ts";
 
-/** The addon and the file it came from, or why there is none: a sentence for the person who has to do something. */
+/**
+ * The addon and the file it came from, or why there is none: a sentence for the person who has to do something.
+ * `misconfigured`: the addon is here and sound, but `MILLINER_ISA` or `MILLINER_THREADS` asks for what cannot be.
+ */
 export type LoadedAddon =
   | { readonly addon: Addon; readonly path: string }
-  | { readonly addon: null; readonly reason: string };
+  | { readonly addon: null; readonly reason: string; readonly misconfigured: boolean };
 
 const require = createRequire(import.meta.url);
 
@@ -57,8 +60,8 @@ function open(path: string, remedy: string): LoadedAddon {
     addon = require(path) as Addon;
   } catch (error) {
     const message = messageOf(error);
-    // The addon itself is sound: what it says is what to do.
-    if (message.includes("MILLINER_ISA")) return missing(message);
+    if (codeOf(error) === "NATIVE_ISA" || codeOf(error) === "NATIVE_THREADS")
+      return { addon: null, reason: message, misconfigured: true };
     return missing(`${path} does not load: ${message}; ${remedy}`);
   }
   if (addon.abi !== addonAbi) {
@@ -68,7 +71,11 @@ function open(path: string, remedy: string): LoadedAddon {
 }
 
 function missing(reason: string): LoadedAddon {
-  return { addon: null, reason };
+  return { addon: null, reason, misconfigured: false };
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 function messageOf(error: unknown): string {

@@ -4,7 +4,7 @@
 #include "threads/processors.h"
 
 #include <chrono>
-#include <system_error>
+#include <exception>
 #include <thread>
 
 #if defined(__x86_64__)
@@ -102,36 +102,53 @@ struct Pool::Worker {
 Pool::Pool(int threads) { resize(threads); }
 Pool::~Pool() { resize(1); }
 
-Pool& Pool::shared() {
-  static Pool& pool = *new Pool(default_threads());
+Pool& Pool::shared(int first) {
+  static Pool& pool = *new Pool(first > 0 ? first : chosen_threads().count);
   return pool;
 }
 
 int Pool::threads() const noexcept { return threads_.load(std::memory_order_relaxed); }
+int Pool::asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
 
-bool Pool::set_threads(int count) {
+bool Pool::set_threads(int count) noexcept {
   const std::lock_guard lock(mutex_);
-  try {
-    resize(count);
-  } catch (const std::system_error&) {
-    return false;
-  }
-  return true;
+  resize(count);
+  return threads() == count;
 }
 
-void Pool::resize(int count) {
-  while (static_cast<int>(workers_.size()) > count - 1) {
-    workers_.back()->order(nullptr);
-    workers_.back()->thread.join();
-    workers_.pop_back();
-  }
-  threads_ = static_cast<int>(workers_.size()) + 1;
-  while (static_cast<int>(workers_.size()) < count - 1) {
+// A limit on processes, of a container or a user, refuses threads as well, and so does a lack of memory for a
+// stack: no reason to end, because the bits are the same with fewer.
+bool Pool::add_worker() noexcept {
+  try {
+    workers_.reserve(workers_.size() + 1); // a started thread must find its place
     auto worker = std::make_unique<Worker>();
     worker->thread = std::thread([w = worker.get()] { w->serve(); });
     workers_.push_back(std::move(worker));
-    threads_ = static_cast<int>(workers_.size()) + 1;
+    return true;
+  } catch (const std::exception&) {
+    return false;
   }
+}
+
+void Pool::remove_worker() noexcept {
+  workers_.back()->order(nullptr);
+  workers_.back()->thread.join();
+  workers_.pop_back();
+}
+
+void Pool::resize(int count) noexcept {
+  asked_ = count;
+  const auto workers = static_cast<std::size_t>(count - 1), before = workers_.size();
+  while (workers_.size() > workers)
+    remove_worker();
+  while (workers_.size() < workers && add_worker()) {
+  }
+  // Not the last ones that there are: Node's event loop starts four when it first needs them, at a file operation
+  // for example, and ends the process where it cannot.
+  if (workers_.size() < workers)
+    for (int spare = 4; spare > 0 && workers_.size() > before; spare--)
+      remove_worker();
+  threads_ = static_cast<int>(workers_.size()) + 1;
 }
 
 Status Pool::run(const Job& job, Workspace& own) noexcept {

@@ -28,19 +28,23 @@ public:
     Work work;
   };
 
+  // With fewer threads where the system refuses to start them, as set_threads.
   explicit Pool(int threads);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
   // The pool of the process, shared by all environments (main thread and Node worker threads). Never
-  // destroyed: its workers may not be joined while a process exits.
-  static Pool& shared();
+  // destroyed: its workers may not be joined while a process exits. The first call makes it, with `first` threads,
+  // or as many as chosen_threads() says, which has been asked before whether it is an error.
+  static Pool& shared(int first = 0);
 
   int threads() const noexcept;
+  // The number that was asked for last: more than threads() where the system refused to start one.
+  int asked() const noexcept;
   // Starts or stops workers; waits for a running job. false when the system refuses to start a thread: then
-  // as many threads are used as could be started.
-  bool set_threads(int count);
+  // as many are used as could be started, less a few that others may need.
+  bool set_threads(int count) noexcept;
 
   // Runs all items; the caller's part and single-thread jobs use `own`. While another caller's job is split,
   // this one runs alone on its own thread.
@@ -48,11 +52,13 @@ public:
 
 private:
   struct Worker;
-  void resize(int count);
+  bool add_worker() noexcept; // false where the system refuses
+  void remove_worker() noexcept;
+  void resize(int count) noexcept;
 
   mutable std::mutex mutex_; // held while a job is split or the workers change
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::atomic<int> threads_{1};
+  std::atomic<int> threads_{1}, asked_{1};
 };
 
 template <class Args> struct Launch {

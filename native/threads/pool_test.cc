@@ -9,6 +9,10 @@
 #include <chrono>
 #include <thread>
 
+#if defined(__GLIBC__)
+#include <pthread.h>
+#endif
+
 using namespace milliner;
 using test::Floats, test::Numbers;
 
@@ -96,3 +100,36 @@ CASE("every item runs once, whether its worker or the caller does it") {
   for (const std::atomic<int>& count : times)
     CHECK(count == kRounds);
 }
+
+#if defined(__GLIBC__)
+CASE("threads that the system refuses are done without, and started when it lets them") {
+  Product product(40, 300, 500);
+  Workspace own;
+  Pool alone(1), pool(3);
+  CHECK(launch(alone, test::table().linear_forward, product.args, own) == Status::ok);
+  const std::vector<float> expected(product.y.data(), product.y.data() + product.y.size());
+  // No address space holds such a stack.
+  pthread_attr_t usual, huge;
+  pthread_getattr_default_np(&usual);
+  pthread_attr_init(&huge);
+  pthread_attr_setstacksize(&huge, std::size_t{1} << 47);
+  pthread_setattr_default_np(&huge);
+
+  const bool all = pool.set_threads(8);
+  Pool late(4);
+
+  pthread_setattr_default_np(&usual);
+  CHECK(!all);
+  CHECK(pool.threads() == 3);
+  CHECK(pool.asked() == 8);
+  CHECK(late.threads() == 1);
+  CHECK(late.asked() == 4);
+  for (Pool* fewer : {&pool, &late}) {
+    product.y.poison();
+    CHECK(launch(*fewer, test::table().linear_forward, product.args, own) == Status::ok);
+    CHECK(test::same_bits(product.y.data(), expected.data(), product.y.size()));
+  }
+  CHECK(pool.set_threads(8));
+  CHECK(pool.threads() == 8);
+}
+#endif

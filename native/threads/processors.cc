@@ -1,9 +1,11 @@
 #include "threads/processors.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #if defined(__linux__)
@@ -68,15 +70,23 @@ double cgroup_quota() {
 
 } // namespace
 
-int default_threads() {
-  if (const char* text = std::getenv("MILLINER_THREADS")) {
-    char* end = nullptr;
-    const long count = std::strtol(text, &end, 10);
-    if (end != text && *end == 0 && count >= 1 && count <= 1024)
-      return static_cast<int>(count);
+ThreadCount choose_threads(const char* named) {
+  const std::string_view text = named ? named : "";
+  if (text.empty()) {
+    const double quota = cgroup_quota();
+    return {quota > 0 ? std::max(1, std::min(affinity(), static_cast<int>(quota))) : affinity(), ""};
   }
-  const double quota = cgroup_quota();
-  return quota > 0 ? std::max(1, std::min(affinity(), static_cast<int>(quota))) : affinity();
+  int count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error == std::errc{} && end == text.data() + text.size() && count >= 1 && count <= 1024)
+    return {count, ""};
+  return {0, "MILLINER_THREADS is \"" + std::string(text) +
+                 "\", and must be a whole number from 1 to 1024. Correct or unset MILLINER_THREADS."};
+}
+
+const ThreadCount& chosen_threads() {
+  static const ThreadCount choice = choose_threads(std::getenv("MILLINER_THREADS"));
+  return choice;
 }
 
 } // namespace milliner

@@ -29,14 +29,15 @@ export interface DeviceOptions {
 
 /**
  * Chooses what computes. Where bf16 is asked for and not there it is float32, with a warning.
- * @throws NativeError (`DEVICE_UNAVAILABLE`) when a device asked for by name is not there; ConfigError (`BAD_VALUE`)
+ * @throws NativeError, ConfigError as `selectBackend` and `setThreads`
  */
 export function openDevice(
   options: DeviceOptions & { readonly precision?: Precision },
   onWarning: (message: string) => void,
 ): Device {
+  // The number comes first: nobody waits for, or is warned of, threads that were not asked for.
+  if (options.threads !== undefined) setThreads(options.threads, onWarning);
   const backend = selectBackend(options.device, { precision: options.precision, onWarning });
-  if (options.threads !== undefined) setThreads(options.threads);
   const status = cpuStatus();
   const isCpu = backend.name === "cpu" && status.available;
   return { backend, isa: isCpu ? status.isa : null, threads: isCpu ? status.threads : 1 };

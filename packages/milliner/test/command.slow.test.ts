@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -10,6 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { saveFolder, writeIdx } from "@milliner/data";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { milliner, start, type Finished } from "./command-process.ts";
@@ -32,7 +34,7 @@ function trainArgs(out: string, changes: Readonly<Record<string, string | number
   return ["train", "split-mnist", "--data", data, "--out", out, ...set(changes)];
 }
 
-describe("a run", { timeout: 60_000 }, () => {
+describe("a run", () => {
   const run = join(folder, "first run");
   let first: Finished;
   let trained: Record<string, unknown>;
@@ -176,7 +178,7 @@ describe("a run", { timeout: 60_000 }, () => {
   });
 });
 
-describe("an interruption", { timeout: 60_000 }, () => {
+describe("an interruption", () => {
   // Long enough to be met in its first epochs on any machine.
   const long = { tasks: 2, epochs: 400, patience: 400, lr: 0.01, controls: "none" };
 
@@ -229,7 +231,7 @@ describe("an interruption", { timeout: 60_000 }, () => {
   });
 });
 
-describe("bad input ends with 2 and one sentence", { timeout: 60_000 }, () => {
+describe("bad input ends with 2 and one sentence", () => {
   const none = join(folder, "not made");
 
   test.each([
@@ -320,7 +322,7 @@ describe("bad input ends with 2 and one sentence", { timeout: 60_000 }, () => {
   });
 });
 
-describe("other ends", { timeout: 60_000 }, () => {
+describe("other ends", () => {
   test("labels that count from 1 are taken, and what was left out is said on stderr and in the JSON", async () => {
     const letters = join(folder, "letters");
     const { train, test: tested, classes } = tinyDataset();
@@ -404,15 +406,27 @@ describe("other ends", { timeout: 60_000 }, () => {
     }
   });
 
-  test("nothing to resume, and an instruction set that is not there, are refused", async () => {
+  test("nothing to resume is refused", async () => {
     const nothing = await milliner([...trainArgs(join(folder, "nowhere")), "--resume"], folder);
-    const nonsense = await milliner(trainArgs(join(folder, "nonsense")), folder, {
-      MILLINER_ISA: "nonsense",
-    });
 
-    expect([nothing.status, nonsense.status]).toEqual([2, 2]);
+    expect(nothing.status).toBe(2);
     expect(nothing.stderr).toContain("is not the folder of a run");
-    expect(nonsense.stderr).toContain('MILLINER_ISA is "nonsense"');
+  });
+
+  test.each([
+    ["MILLINER_ISA", 'MILLINER_ISA is "nonsense", which this machine does not run'],
+    ["MILLINER_THREADS", 'MILLINER_THREADS is "nonsense", and must be a whole number from 1 to 1024'],
+  ])("%s=nonsense ends train and doctor alike, doctor behind what it found", async (name, sentence) => {
+    const variables = { [name]: "nonsense" };
+    const trained = await milliner(trainArgs(join(folder, name)), folder, variables);
+    const examined = await milliner(["doctor"], folder, variables);
+
+    for (const { status, stderr } of [trained, examined]) {
+      expect(status).toBe(2);
+      expect(stderr).toContain(`error: ${sentence}`);
+    }
+    expect(examined.stdout).toContain(process.version);
+    expect(examined.stdout).toContain(`none: ${sentence}`);
   });
 
   test("the slow reference standing in is a warning in the JSON too", async () => {
@@ -445,6 +459,19 @@ describe("other ends", { timeout: 60_000 }, () => {
     });
     expect(JSON.parse(scalar.stdout)).toMatchObject({ kernels: { isa: "scalar" } });
     expect(without.stdout).toContain("MILLINER_NATIVE names");
+  });
+
+  test.runIf(process.platform === "linux")("doctor says how many threads the system refused", async () => {
+    const command = fileURLToPath(new URL("../bin/milliner.js", import.meta.url));
+    // Room for about a dozen stacks of 1 GiB, also for root.
+    const shell = 'ulimit -s 1048576; ulimit -v 20000000; exec "$0" "$@"';
+
+    const text = execFileSync("sh", ["-c", shell, process.execPath, command, "doctor"], {
+      env: { ...process.env, MILLINER_THREADS: "100" },
+      encoding: "utf8",
+    });
+
+    expect(text).toMatch(/^threads +\d+ of 100: the system starts no more/m);
   });
 
   test("presets are listed, and one is printed as YAML", async () => {

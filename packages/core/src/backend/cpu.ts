@@ -13,7 +13,10 @@ export type CpuStatus =
       readonly reason: string;
       /** All that this machine can run, best first. */
       readonly instructionSets: readonly string[];
+      /** Threads that compute. */
       readonly threads: number;
+      /** Threads that were asked for: more than `threads` where the system refused to start them. */
+      readonly threadsAsked: number;
       /** What computes products in bf16: the processor's tiles or, for tests, emulated ones; null: nothing, and why. */
       readonly bf16: { readonly tiles: "amx" | "emulated" | null; readonly reason: string };
     }
@@ -21,7 +24,15 @@ export type CpuStatus =
 
 type Loaded =
   | { readonly backend: Backend; readonly bf16: Backend; readonly addon: Addon; readonly path: string }
-  | { readonly backend: null; readonly reason: string };
+  | MissingBackend;
+
+/** Why there are no native kernels. */
+interface MissingBackend {
+  readonly backend: null;
+  readonly reason: string;
+  /** They are here, and a variable of the environment asks for what they cannot do. */
+  readonly misconfigured: boolean;
+}
 
 let loaded: Loaded | undefined;
 
@@ -29,7 +40,8 @@ let loaded: Loaded | undefined;
 function load(): Loaded {
   if (loaded !== undefined) return loaded;
   const found = loadAddon();
-  if (found.addon === null) return (loaded = { backend: null, reason: found.reason });
+  if (found.addon === null)
+    return (loaded = { backend: null, reason: found.reason, misconfigured: found.misconfigured });
   const { addon, path } = found;
   const backend: Backend = {
     name: "cpu",
@@ -63,9 +75,7 @@ function inBf16(addon: Addon): Kernels {
 }
 
 /** The backend of the native kernels, or why there is none. The same object each time. */
-export function cpuBackend():
-  | { readonly backend: Backend }
-  | { readonly backend: null; readonly reason: string } {
+export function cpuBackend(): { readonly backend: Backend } | MissingBackend {
   return load();
 }
 
@@ -84,13 +94,15 @@ export function cpuStatus(): CpuStatus {
   const found = load();
   if (found.backend === null) return { available: false, reason: found.reason };
   const { name, reason, available } = found.addon.isa();
+  const { running, asked } = found.addon.threads();
   return {
     available: true,
     addon: found.path,
     isa: name,
     reason,
     instructionSets: available,
-    threads: found.addon.threads(),
+    threads: running,
+    threadsAsked: asked,
     bf16: found.addon.bf16(),
   };
 }
@@ -99,4 +111,18 @@ export function cpuStatus(): CpuStatus {
 export function setCpuThreads(count: number): void {
   const found = load();
   if (found.backend !== null) found.addon.setThreads(count);
+}
+
+let told = 0;
+
+/** One sentence where the system refused threads that were asked for, once for a number of them; else null. */
+export function refusedThreads(): string | null {
+  const status = cpuStatus();
+  if (!status.available || status.threads === status.threadsAsked || status.threadsAsked === told)
+    return null;
+  told = status.threadsAsked;
+  return (
+    `computing on ${status.threads} of the ${told} threads that were asked for: the system starts no more of them ` +
+    "(a limit on processes or memory); results are the same"
+  );
 }

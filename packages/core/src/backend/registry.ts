@@ -1,6 +1,6 @@
 import { ConfigError, NativeError } from "../errors.ts";
 import type { Backend, Precision } from "./backend.ts";
-import { bf16Backend, cpuBackend, setCpuThreads } from "./cpu.ts";
+import { bf16Backend, cpuBackend, refusedThreads, setCpuThreads } from "./cpu.ts";
 import { referenceBackend } from "./reference.ts";
 
 /** What a user can ask for by name. */
@@ -27,8 +27,9 @@ export function availableBackends(): readonly Backend[] {
  * with a warning that says why, and the backend's `precision` is then `float32`.
  *
  * @param options - or only its `onWarning`
- * @throws NativeError (`DEVICE_UNAVAILABLE`) when the named device, or the instruction set in `MILLINER_ISA`, is not there;
- *   ConfigError (`BAD_VALUE`) when there is no such device or precision
+ * @throws NativeError (`DEVICE_UNAVAILABLE`) when the named device is not there, (`BAD_ENVIRONMENT`) when `MILLINER_ISA` or
+ *   `MILLINER_THREADS` asks for what this machine does not do; ConfigError (`BAD_VALUE`) when there is no such device or
+ *   precision
  */
 export function selectBackend(
   device?: DeviceName,
@@ -36,8 +37,7 @@ export function selectBackend(
 ): Backend {
   const { precision = "float32", onWarning } =
     typeof options === "function" ? { onWarning: options } : options;
-  const warn = (message: string, code: string): void =>
-    onWarning === undefined ? process.emitWarning(message, { code }) : onWarning(message);
+  const warn = warningsTo(onWarning);
   const backend = inFloat32(device, warn);
   switch (precision) {
     case "float32":
@@ -58,7 +58,19 @@ export function selectBackend(
   }
 }
 
-function inFloat32(device: DeviceName | undefined, warn: (message: string, code: string) => void): Backend {
+type Warn = (message: string, code: string) => void;
+
+function warningsTo(onWarning: ((message: string) => void) | undefined): Warn {
+  return (message, code) =>
+    onWarning === undefined ? process.emitWarning(message, { code }) : onWarning(message);
+}
+
+function warnOfRefusedThreads(warn: Warn): void {
+  const refused = refusedThreads();
+  if (refused !== null) warn(refused, "MILLINER_THREADS");
+}
+
+function inFloat32(device: DeviceName | undefined, warn: Warn): Backend {
   switch (device) {
     case "reference":
       return referenceBackend;
@@ -67,7 +79,11 @@ function inFloat32(device: DeviceName | undefined, warn: (message: string, code:
     case "cpu":
     case undefined: {
       const cpu = cpuBackend();
-      if (cpu.backend !== null) return cpu.backend;
+      if (cpu.backend !== null) {
+        warnOfRefusedThreads(warn);
+        return cpu.backend;
+      }
+      if (cpu.misconfigured) throw new NativeError("BAD_ENVIRONMENT", cpu.reason);
       // An instruction set that was named is one asked for, as a device is: other bits in its place would surprise.
       if (device === "cpu" || (process.env["MILLINER_ISA"] ?? "") !== "")
         throw new NativeError("DEVICE_UNAVAILABLE", `the cpu kernels are not here: ${cpu.reason}`);
@@ -84,10 +100,13 @@ function inFloat32(device: DeviceName | undefined, warn: (message: string, code:
 }
 
 /**
- * Threads that kernels may use, the caller's included. Results have the same bits for any number.
+ * Threads that kernels may use, the caller's included. Results have the same bits for any number. Where the system refuses to
+ * start one, as many are used as could be started, with a warning.
+ *
+ * @param onWarning - hears that sentence; default a process warning
  * @throws ConfigError when it is not a whole number from 1 to 1024
  */
-export function setThreads(count: number): void {
+export function setThreads(count: number, onWarning?: (message: string) => void): void {
   if (!Number.isSafeInteger(count) || count < 1 || count > 1024) {
     throw new ConfigError(
       "BAD_VALUE",
@@ -95,4 +114,5 @@ export function setThreads(count: number): void {
     );
   }
   setCpuThreads(count);
+  warnOfRefusedThreads(warningsTo(onWarning));
 }

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { availableParallelism, cpus } from "node:os";
-import { cpuStatus } from "@milliner/core";
+import { cpuStatus, selectBackend } from "@milliner/core";
 import type { Command } from "commander";
 import { printJson, type Output } from "../output.ts";
 import { textTable } from "../table.ts";
@@ -15,6 +15,7 @@ export function addDoctor(program: Command, output: Output): void {
       const found = examine();
       if (json === true) printJson(output, found);
       else output.result(report(found));
+      selectBackend(undefined, () => {}); // what a run would refuse is refused here too, behind what could be found
     });
 }
 
@@ -68,10 +69,10 @@ function report({
           "bf16",
           kernels.bf16.tiles === null ? `not here, because ${kernels.bf16.reason}` : kernels.bf16.reason,
         ],
-        ["threads", `${kernels.threads} by default`],
+        ["threads", threadsText(kernels)],
         ["addon", kernels.addon],
       ]
-    : [["kernels", `none, the slow reference stands in: ${kernels.reason}`]];
+    : [["kernels", `none: ${kernels.reason}`]];
   const rows = [
     ...Object.entries(found),
     ["platform", platform],
@@ -85,4 +86,15 @@ function report({
   // To the left, both: values are texts here and not figures.
   const width = Math.max(...rows.map(([title]) => title!.length));
   return textTable(rows.map(([title, value]) => [`${title!.padEnd(width)}  ${value}`]));
+}
+
+function threadsText({
+  threads,
+  threadsAsked,
+}: {
+  readonly threads: number;
+  readonly threadsAsked: number;
+}): string {
+  if (threads === threadsAsked) return `${threads} by default`;
+  return `${threads} of ${threadsAsked}: the system starts no more of them (a limit on processes or memory)`;
 }
