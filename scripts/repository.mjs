@@ -40,6 +40,10 @@ const contents = [
     pattern: /(^|[^\w.~-])\/(root|Users|work)\/[\w.]/,
     why: "holds an absolute path of one machine",
   },
+  {
+    pattern: /--parallel["'`]?\s*($|[&;|\])]|-)/,
+    why: "lets make start a compiler for every file at once; --parallel takes a number",
+  },
   { pattern: /^(<{7}|>{7}) /, why: "is a conflict that was not resolved" },
 ];
 

@@ -1,13 +1,15 @@
 // The checks of the workspace, the fast ones first. All of them run even when one fails; each ends in a line
-// `# ok NAME MS` or `# FAILED NAME MS`, and the last line of all counts the tests.
+// `# ok NAME MS`, `# FAILED NAME MS` or `# skipped NAME: WHY`, and the last line of all counts the tests, and with what was
+// skipped the steps.
 //
 //   node scripts/test.mjs               everything
 //   node scripts/test.mjs --quick       what takes seconds: `npm run check`
 //   node scripts/test.mjs lint types    these only
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { buildFolder, jobs, nativeBuild } from "./native-build.mjs";
+import { neonCommands, whyNoNeon } from "./neon.mjs";
 import { root } from "./workspace.mjs";
 
 const steps = [
@@ -27,12 +29,9 @@ const steps = [
   },
   { name: "types", quick: true, commands: [tool("tsc", "--project", "tsconfig.test.json")] },
   vitest("unit", { quick: true }),
-  { name: "cpp", commands: ctest("native-tests", "-DCMAKE_BUILD_TYPE=Release") },
-  {
-    name: "sanitize",
-    commands: ctest("native-sanitize", "-DCMAKE_BUILD_TYPE=Release", "-DMILLINER_SANITIZE=address,undefined"),
-  },
-  { name: "neon", commands: [script("neon.mjs")] },
+  { name: "cpp", commands: ctest("native-tests") },
+  { name: "sanitize", commands: ctest("native-sanitize", "-DMILLINER_SANITIZE=address,undefined") },
+  { name: "neon", commands: neonCommands(), whyNot: whyNoNeon() },
   vitest("slow"),
 ];
 
@@ -48,14 +47,20 @@ if (unknown.length > 0) {
 
 let passed = 0;
 let failed = 0;
+let skipped = 0;
 for (const step of steps) {
   if (named.length > 0 ? !named.includes(step.name) : quick && !step.quick) continue;
   runStep(step);
 }
-console.log(`${passed} passed, ${failed} failed`);
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed > 0 ? 1 : 0;
 
-function runStep({ name, commands, report }) {
+function runStep({ name, commands, report, whyNot = null }) {
+  if (whyNot !== null) {
+    skipped += 1;
+    console.log(`# skipped ${name}: ${whyNot}`);
+    return;
+  }
   const started = performance.now();
   if (report) rmSync(report, { force: true });
   const ok = commands.every(([program, ...args]) => {
@@ -69,8 +74,9 @@ function runStep({ name, commands, report }) {
   const tests =
     report && existsSync(report)
       ? JSON.parse(readFileSync(report, "utf8"))
-      : { numPassedTests: 0, numFailedTests: 0 };
+      : { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
   passed += tests.numPassedTests;
+  skipped += tests.numPendingTests;
   failed += ok ? 0 : Math.max(1, tests.numFailedTests); // a step that fails without a failed test did not get that far
   console.log(`# ${ok ? "ok" : "FAILED"} ${name} ${Math.round(performance.now() - started)}`);
 }
@@ -99,11 +105,8 @@ function vitest(project, options) {
 
 /** The C++ tests, built without Node in a folder of their own. */
 function ctest(folder, ...definitions) {
-  const build = join(root, ".cache", folder);
-  const jobs = String(availableParallelism());
   return [
-    ["cmake", "-S", join(root, "native"), "-B", build, "-Wno-dev", ...definitions],
-    ["cmake", "--build", build, "--parallel", jobs],
-    ["ctest", "--test-dir", build, "--output-on-failure", "--parallel", jobs],
+    ...nativeBuild(folder, { definitions }),
+    ["ctest", "--test-dir", buildFolder(folder), "--output-on-failure", "--parallel", jobs],
   ];
 }

@@ -87,6 +87,12 @@ test.each<[script: string, complaint: RegExp, wrong: Readonly<Record<string, str
     { "packages/core/report.20260801.json": "" },
   ],
   ["repository.mjs", /notes\/a\.md belongs to nothing/, { "notes/a.md": "" }],
+  [
+    "repository.mjs",
+    /README\.md:1 lets make start a compiler/,
+    { "README.md": `cmake --build . ${"--parallel"}` },
+  ],
+  ["repository.mjs", /README\.md:1 lets make/, { "README.md": `cmake --build . ${"--parallel"} --target a` }],
   ["repository.mjs", /README\.md:1 links to docs\/nowhere\.md/, { "README.md": "[a](docs/nowhere.md)" }],
   ["repository.mjs", /README\.md has no such heading/, { "README.md": "# Laws\n\n[a](#lores)" }],
   ["repository.mjs", /pnpm-lock\.yaml:1 holds an address/, { "pnpm-lock.yaml": "a: {tarball: b}" }],
@@ -112,3 +118,12 @@ test.each(["floors.mjs", "api.mjs", "repository.mjs", "equations.mjs"])(
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
   },
 );
+
+test("a step that cannot run here is counted as skipped, with its reason, and not as ok", async () => {
+  const { status, stdout } = await runCommand(process.execPath, ["scripts/test.mjs", "neon"], root, {
+    PATH: "",
+  });
+
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^# skipped neon: .+\n0 passed, 0 failed, 1 skipped\n$/);
+});

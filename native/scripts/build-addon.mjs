@@ -13,7 +13,7 @@ const packageFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 export function buildAddon(extra = []) {
   const require = createRequire(import.meta.url);
   const cmakeJs = join(dirname(require.resolve("cmake-js/package.json")), "bin", "cmake-js");
-  const processors = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(availableParallelism());
+  const processors = process.env.CMAKE_BUILD_PARALLEL_LEVEL || String(availableParallelism());
   const build = [cmakeJs, "build", "--log-level", "warn", "--parallel", processors, ...extra];
   const { status, error } = spawnSync(process.execPath, build, { cwd: packageFolder, stdio: "inherit" });
   if (error) throw error;
