@@ -107,17 +107,18 @@ describe("the lock of another process", () => {
   test.runIf(process.platform === "linux")(
     "is taken over when it is dead and its parent has not collected it, as in containers",
     async () => {
-      const parent = spawn("sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], {
+      const parent = spawn("sh", ["-c", "sleep 3600 & echo $!; exec sleep 3600"], {
         stdio: ["ignore", "pipe", "ignore"],
       });
       children.push(parent);
       const [said] = (await once(parent.stdout, "data")) as [Buffer];
       const pid = Number(said.toString());
       const proc = (of: number, name: string): Promise<string> => readFile(`/proc/${of}/${name}`, "utf8");
+      const hangs = { timeout: 600_000 };
       // A shell would collect it; what the shell becomes does not.
-      await vi.waitFor(async () => expect(await proc(parent.pid!, "comm")).toBe("sleep\n"));
+      await vi.waitFor(async () => expect(await proc(parent.pid!, "comm")).toBe("sleep\n"), hangs);
       process.kill(pid, "SIGKILL");
-      await vi.waitFor(async () => expect(await proc(pid, "stat")).toContain(") Z "));
+      await vi.waitFor(async () => expect(await proc(pid, "stat")).toContain(") Z "), hangs);
       await leaveLock(pid);
 
       await (await lockRun(folder)).release();

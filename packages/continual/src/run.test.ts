@@ -218,7 +218,7 @@ describe("a run that is stopped and resumed ends with the bits and the events of
     }
   }
 
-  test("stopped after any of its events", { timeout: 120_000 }, async () => {
+  test("stopped after any of its events", async () => {
     const whole = join(parent, "whole");
     const expected = timeless(await runOnce({ ...setting, folder: whole }));
     const [events, state] = [await eventsOf(whole), await finalState(whole)];
@@ -235,7 +235,7 @@ describe("a run that is stopped and resumed ends with the bits and the events of
     expect(stopped).toBeGreaterThan(10);
   });
 
-  test("stopped again and again, a few events further each time", { timeout: 120_000 }, async () => {
+  test("stopped again and again, a few events further each time", async () => {
     const expected = timeless(await runOnce({ ...setting, folder: join(parent, "whole") }));
     const folder = join(parent, "often");
     let stops = 0;

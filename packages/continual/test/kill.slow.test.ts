@@ -1,7 +1,6 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Stream } from "@milliner/core";
 import { legacy, readAll, start, type RunProcess } from "./run-process.ts";
@@ -16,36 +15,32 @@ afterAll(async () => {
   await rm(parent, { recursive: true, force: true });
 });
 
-async function started(folder: string): Promise<RunProcess> {
+async function started(folder: string, events = 1): Promise<RunProcess> {
   const process = start("run", folder);
   alive.add(process);
   void process.ended.then(() => alive.delete(process));
-  await process.running;
+  await process.events(events);
   return process;
 }
 
 test("a run that is killed at 20 random moments ends, resumed, with the bits of one that was not", async () => {
   const whole = join(parent, "whole");
-  const uninterrupted = await started(whole);
-  const first = performance.now();
-  const { status, stderr } = await uninterrupted.ended;
+  const { status, stderr } = await (await started(whole)).ended;
   expect(status, stderr).toBe(0);
-  const milliseconds = performance.now() - first;
   const expected = await legacy(whole);
   const verified = (await start("verify", whole).ended).said as { readonly tasks: unknown };
 
-  // Moments come from a seed, but what a moment hits is up to the machine. Each is counted from the first event of its
-  // process and lies within a third of a whole run's time, so that some processes get past a task and some past nothing.
+  // After how many events of its process comes from a seed, and what the moment hits then is up to the machine. It lies
+  // within a third of a whole run's events, so that some processes get past a task and some past nothing.
   const seed = 20261121;
-  const moments = new Stream(seed, "kills").uniform(20, 0, milliseconds / 3);
-  const told = (): string =>
-    `seed ${seed}, killed after ${moments.slice(0, kills).map(Math.round).join(", ")} ms each`;
+  const events = (await readFile(join(whole, "events.jsonl"), "utf8")).trimEnd().split("\n").length;
+  const moments = new Stream(seed, "kills").uniform(20, 1, events / 3).map(Math.floor);
+  const told = (): string => `seed ${seed}, killed after ${moments.slice(0, kills).join(", ")} events each`;
   let [kills, runs, found] = [0, 0, 0];
   while (kills < 20) {
     const folder = join(parent, `killed-${runs++}`);
     for (;;) {
-      const process = await started(folder);
-      if (kills < 20) await setTimeout(moments[kills]!);
+      const process = await started(folder, moments[kills]);
       if (kills < 20 && process.child.exitCode === null) process.child.kill("SIGKILL");
       const ended = await process.ended;
       if (ended.signal === "SIGKILL") {

@@ -1,6 +1,6 @@
 // A small run as a process of its own, for tests that kill it, lock it out or take its disk away:
 //
-//     node run-process.mjs run FOLDER       runs or resumes; prints "running" at its first event and its result at the end
+//     node run-process.mjs run FOLDER       runs or resumes; prints "event" at each event and its result at the end
 //     node run-process.mjs verify FOLDER    prints what `verifyRun` finds
 //
 // An error of milliner's is printed as JSON and ends the process with 1. It runs dist/, which `npm run check` has built from
@@ -27,7 +27,6 @@ function print(value) {
 
 async function work() {
   if (command === "verify") return await verifyRun(folder, scenario, () => new SgdLearner(options), backend);
-  let first = true;
   return await run(scenario, new SgdLearner(options), {
     seed,
     backend,
@@ -35,10 +34,7 @@ async function work() {
     resume: true,
     controls: [new SgdFrozenLearner(options)],
     checkpointSeconds: 0, // as many files as there can be
-    events: () => {
-      if (first) print("running");
-      first = false;
-    },
+    events: () => print("event"),
   });
 }
 

@@ -18,8 +18,8 @@ export interface Ended {
 /** A process of `run-process.mjs`. */
 export interface RunProcess {
   readonly child: ChildProcess;
-  /** Resolves when the run's first event has happened, or the process has ended without one. */
-  readonly running: Promise<void>;
+  /** Resolves when so many of the run's events have happened, or the process has ended before. */
+  readonly events: (count: number) => Promise<void>;
   readonly ended: Promise<Ended>;
 }
 
@@ -38,13 +38,14 @@ export function start(
       : spawn("sh", limited, { stdio: ["ignore", "pipe", "pipe"] });
   let [stdout, stderr] = ["", ""];
   child.stderr!.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  const running = new Promise<void>((done) => {
-    child.stdout!.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text;
-      done();
+  child.stdout!.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  const events = (count: number): Promise<void> =>
+    new Promise((done) => {
+      const look = (): void => (stdout.split('"event"\n').length > count ? done() : undefined);
+      child.stdout!.on("data", look);
+      child.on("close", () => done());
+      look();
     });
-    child.on("close", () => done());
-  });
   const ended = new Promise<Ended>((done, fail) => {
     child.on("error", fail);
     child.on("close", (status, signal) => {
@@ -52,7 +53,7 @@ export function start(
       done({ status, signal, said: last === "" ? null : JSON.parse(last), stderr });
     });
   });
-  return { child, running, ended };
+  return { child, events, ended };
 }
 
 /** The value without the clock's readings, which no two runs share. */

@@ -26,5 +26,4 @@ test.skipIf(!status.available)(
       for (const threads of [1, 2, 3]) expect(normalise(isa, threads)).toEqual({ ...expected, isa });
     }
   },
-  120_000,
 );

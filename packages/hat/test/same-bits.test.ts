@@ -32,5 +32,4 @@ test.skipIf(!status.available)(
       for (const threads of [1, 2, 3]) expect(learn(isa, threads, 231)).toEqual({ ...expected, isa });
     }
   },
-  120_000,
 );

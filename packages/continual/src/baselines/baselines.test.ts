@@ -33,7 +33,7 @@ async function saved(learner: Learner, part: "body" | "heads"): Promise<Readonly
 
 describe.each(availableBackends())("on the backend $name", (backend) => {
   describe.each(Object.entries(learners(backend)))("%s keeps the Learner contract", (_, make) => {
-    for (const { name, check } of learnerConformance({ make, scenario, backend })) test(name, check, 60_000);
+    for (const { name, check } of learnerConformance({ make, scenario, backend })) test(name, check);
   });
 
   test.each(Object.entries(learners(backend)))("%s is called so", (name, make) => {
