@@ -7,15 +7,16 @@ import {
   parameterSpecs,
   tensor,
   tidy,
-  type Backend,
   type CompactNetwork,
   type Network,
+  type TransformStep,
 } from "@milliner/core";
 import { makeFolder, writeFileAtomically, type Scenario, type Split } from "@milliner/continual";
 import type { Dataset } from "@milliner/data";
-import { prune, type Hat } from "@milliner/hat";
+import { prune } from "@milliner/hat";
 import {
   exportNetwork,
+  inspectModel,
   loadOnnxRuntime,
   OnnxError,
   verifyModel,
@@ -56,15 +57,26 @@ export interface ExportedTask {
   readonly denseBytes: number;
   readonly parameters: number;
   readonly denseParameters: number;
+  /** What the model is given, such as `uint8 [batch, 28, 28, 1]`: the bytes of images, 0..255. */
+  readonly input: string;
+  /** What it does to them before the network, in order. */
+  readonly transform: readonly TransformStep["kind"][];
   /** Test images that it was compared on; 0 where it was not. */
   readonly images: number;
   readonly sameArgmax: number | null;
   readonly ties: number | null;
   /** Largest difference of a logit, as a part of the largest logit; null where it was not compared. */
   readonly largestDifference: number | null;
+  /** Share of the test images that the model itself gets right, from their bytes; null where it was not run. */
+  readonly accuracy: number | null;
+  /** The run's own, when the task had been learned. */
+  readonly runAccuracy: number;
   /** Whether the pruned network gave the bits of the masked one for all of them; null where it was not compared. */
   readonly sameBitsAsMasked: boolean | null;
-  /** Whether everything agreed; null where nothing was compared. */
+  /**
+   * Whether everything agreed: logits, classes and, on the run's device and in float32, the accuracy, with ties let pass. Null
+   * where nothing was compared.
+   */
   readonly ok: boolean | null;
 }
 
@@ -145,12 +157,13 @@ async function scenarioOf({ file }: LearnedRun, options: ExportRunOptions): Prom
 }
 
 async function exportTask(
-  { file, hat, device }: LearnedRun,
+  learned: LearnedRun,
   task: number,
   folder: string,
   test: Split | null,
   runtime: OnnxRuntime | null,
 ): Promise<ExportedTask> {
+  const { file, hat } = learned;
   const { name, classes } = file.notes.tasks[task]!;
   const { inputShape, normalisation } = file.notes;
   const transform = makeTransform(file.settings, inputShape, normalisation, task);
@@ -171,9 +184,12 @@ async function exportTask(
       denseBytes: exportNetwork(dense, hat.parameters, form).length,
       parameters: countParameters(pruned.network),
       denseParameters: countParameters(dense),
+      input: inputText(model, fileName),
+      transform: transform.map(({ kind }) => kind),
+      runAccuracy: learned.accuracies[task]!,
       ...(runtime === null || test === null
         ? notCompared
-        : await compare(model, pruned, hat, task, test, device.backend, runtime, device.threads)),
+        : await compare(model, pruned, learned, task, test, runtime)),
     };
   } finally {
     for (const each of pruned.parameters.values()) each.dispose();
@@ -186,7 +202,7 @@ function countParameters(network: Network): number {
 
 type Comparison = Pick<
   ExportedTask,
-  "images" | "sameArgmax" | "ties" | "largestDifference" | "sameBitsAsMasked" | "ok"
+  "images" | "sameArgmax" | "ties" | "largestDifference" | "accuracy" | "sameBitsAsMasked" | "ok"
 >;
 
 const notCompared: Comparison = {
@@ -194,21 +210,24 @@ const notCompared: Comparison = {
   sameArgmax: null,
   ties: null,
   largestDifference: null,
+  accuracy: null,
   sameBitsAsMasked: null,
   ok: null,
 };
 
-/** The model against the pruned network within a tolerance, and that against the masked one, bit for bit. */
+/**
+ * The model against the pruned network within a tolerance, that against the masked one, bit for bit, and what the model gets
+ * right against what the run did.
+ */
 async function compare(
   model: Uint8Array,
   pruned: CompactNetwork,
-  hat: Hat,
+  { file, hat, device, accuracies }: LearnedRun,
   task: number,
   test: Split,
-  backend: Backend,
   runtime: OnnxRuntime,
-  threads: number,
 ): Promise<Comparison> {
+  const { backend, threads } = device;
   let sameBits = true;
   function* batches(): Generator<VerificationBatch> {
     for (let first = 0; first < test.size; first += batchSize) {
@@ -232,11 +251,25 @@ async function compare(
       };
     }
   }
-  const { images, sameArgmax, ties, largestDifference, ok } = await verifyModel(model, batches(), {
-    runtime,
-    threads,
-  });
-  return { images, sameArgmax, ties, largestDifference, sameBitsAsMasked: sameBits, ok: ok && sameBits };
+  const { ok, accuracy, ...found } = await verifyModel(model, batches(), { runtime, threads });
+  // Elsewhere the run's own logits, and with them its accuracy, may differ by what two ways of computing differ.
+  const isRunsWay = backend.name === file.notes.device && file.notes.precision === "float32";
+  const moved = Math.round(Math.abs(accuracy! - accuracies[task]!) * found.images);
+  return {
+    images: found.images,
+    sameArgmax: found.sameArgmax,
+    ties: found.ties,
+    largestDifference: found.largestDifference,
+    accuracy,
+    sameBitsAsMasked: sameBits,
+    ok: ok && sameBits && (!isRunsWay || moved <= found.ties),
+  };
+}
+
+/** The model's input as the file itself says it. */
+function inputText(model: Uint8Array, file: string): string {
+  const [input] = inspectModel(model, file).inputs;
+  return `${input!.dtype} [${input!.shape!.join(", ")}]`;
 }
 
 /** What whoever serves a model gives it: the bytes of an image file; of a split without bytes what the network is given. */

@@ -12,6 +12,8 @@ export interface LearnedRun {
   readonly hat: Hat;
   /** How many tasks it has learned: 0 up to, but not, this. */
   readonly tasks: number;
+  /** Accuracy of each on its test set when it had been learned. */
+  readonly accuracies: readonly number[];
   readonly device: Device;
   /** Path of the checkpoint. */
   readonly checkpoint: string;
@@ -49,6 +51,7 @@ export async function openRun(
     hat.dispose();
     throw error;
   }
-  const tasks = Math.min(parseRecord(record, checkpoint).learned.length, file.notes.tasks.length);
-  return { file, hat, tasks, device, checkpoint };
+  const learned = parseRecord(record, checkpoint).learned.slice(0, file.notes.tasks.length);
+  const accuracies = learned.map(({ accuracy }) => accuracy);
+  return { file, hat, tasks: learned.length, accuracies, device, checkpoint };
 }

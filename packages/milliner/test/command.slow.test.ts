@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { saveFolder, writeIdx } from "@milliner/data";
+import { inspectModel, loadOnnxRuntime } from "@milliner/onnx";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { milliner, start, type Finished } from "./command-process.ts";
 import { tinyDataset, tinySettings } from "./tiny-dataset.ts";
@@ -32,6 +33,28 @@ function set(changes: Readonly<Record<string, string | number>> = {}): readonly 
 
 function trainArgs(out: string, changes: Readonly<Record<string, string | number>> = {}): readonly string[] {
   return ["train", "split-mnist", "--data", data, "--out", out, ...set(changes)];
+}
+
+/** Accuracy of a model on the test images of its classes, as whoever has the model and the image file alone would serve it. */
+async function servedAccuracy(file: string): Promise<number> {
+  const model = readFileSync(file);
+  const classes = JSON.parse(
+    inspectModel(model, file).metadata.get("milliner.classes")!,
+  ) as readonly string[];
+  const names = readFileSync(join(data, "classes.txt"), "utf8").trim().split("\n");
+  const labels = readFileSync(join(data, "t10k-labels-idx1-ubyte")).subarray(8);
+  const images = readFileSync(join(data, "t10k-images-idx3-ubyte")).subarray(16);
+  const runtime = await loadOnnxRuntime();
+  if ("missing" in runtime) throw new Error(runtime.missing);
+  const session = await runtime.load(model);
+  const wanted = [...labels.keys()].filter((image) => classes.includes(names[labels[image]!]!));
+  let right = 0;
+  for (const image of wanted) {
+    const { data: logits } = await session.run(images.subarray(image * 64, (image + 1) * 64), [1, 8, 8, 1]);
+    if (classes[logits.indexOf(Math.max(...logits))] === names[labels[image]!]) right++;
+  }
+  await session.release();
+  return right / wanted.length;
 }
 
 describe("a run", () => {
@@ -123,6 +146,34 @@ describe("a run", () => {
     };
     expect(kept.tasks).toEqual(tasks);
   });
+
+  test.each([
+    ["split-mnist", {}],
+    ["permuted-mnist", { tasks: 2, epochs: 12, layers: 1, width: 64, c: 0.1 }],
+  ] as const)(
+    "a model of %s, given the bytes of the image file, is as accurate as the run says",
+    async (preset, changes) => {
+      const from = join(folder, `served ${preset}`);
+      const args = ["train", preset, "--data", data, "--out", from, ...set({ ...changes, controls: "none" })];
+      const { matrix } = JSON.parse((await milliner([...args, "--quiet", "--json"], folder)).stdout) as {
+        matrix: readonly (readonly number[])[];
+      };
+
+      const exported = await milliner(["export", from, "--verify", "require", "--quiet", "--json"], folder);
+
+      expect(exported.status, exported.stderr).toBe(0);
+      const { tasks } = JSON.parse(exported.stdout) as {
+        tasks: readonly { readonly accuracy: number; readonly runAccuracy: number }[];
+      };
+      const served = await Promise.all(
+        tasks.map((_, task) => servedAccuracy(join(from, "onnx", `task-${task}.onnx`))),
+      );
+      expect(served).toEqual(matrix.at(-1));
+      expect(tasks.map(({ accuracy }) => accuracy)).toEqual(matrix.at(-1));
+      expect(tasks.map(({ runAccuracy }) => runAccuracy)).toEqual(matrix.at(-1));
+      expect(Math.min(...served)).toBeGreaterThan(0.8);
+    },
+  );
 
   test("report writes one file and prints where", async () => {
     const { status, stdout, stderr } = await milliner(["report", run], folder);

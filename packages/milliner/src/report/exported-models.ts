@@ -30,8 +30,19 @@ export function exportedModels(models: readonly ReportModel[] | null): Html {
     </div>
     <p class="note">
       Of dense: size beside the same network unpruned. Same answers: test images on which onnxruntime chose
-      the class that milliner chose. Largest difference: of a logit, relative to the largest.
+      the class that milliner chose. Largest difference: of a logit, relative to the
+      largest.${inputText(models[0]!)}
     </p>`;
+}
+
+/** The tasks of a run have one shape and one kind of transform. */
+function inputText({ input, transform }: ReportModel): string {
+  if (input === null || transform === null) return "";
+  const steps =
+    transform.length === 0
+      ? ""
+      : `; ${transform.join(" and ")} ${transform.length === 1 ? "is" : "are"} in the file`;
+  return ` Input: ${input}, the bytes of images from 0 to 255${steps}.`;
 }
 
 function row(model: ReportModel): Html {

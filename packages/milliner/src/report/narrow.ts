@@ -134,6 +134,9 @@ export function parseModels(value: unknown, where: string): readonly ReportModel
       denseBytes: figure("denseBytes"),
       parameters: figure("parameters"),
       denseParameters: figure("denseParameters"),
+      // Models of an earlier milliner took floats, and did not say so.
+      input: known.has("input") ? name(model, "input") : null,
+      transform: known.has("transform") ? model.list("transform", (step) => name(step, "value")) : null,
       images: figure("images"),
       sameArgmax: figure("sameArgmax"),
       ties: figure("ties"),

@@ -67,6 +67,9 @@ export interface ReportModel {
   readonly denseBytes: number | null;
   readonly parameters: number | null;
   readonly denseParameters: number | null;
+  /** What it is given, and the steps that it does to that before the network. */
+  readonly input: string | null;
+  readonly transform: readonly string[] | null;
   readonly images: number | null;
   readonly sameArgmax: number | null;
   readonly ties: number | null;

@@ -79,6 +79,14 @@ describe("the report of a run", () => {
     expect(page).not.toContain('class="none"');
   });
 
+  test("says what the exported files take, and what they do to it", async () => {
+    await writeSyntheticRun(folder);
+
+    expect((await report()).replaceAll(/\s+/g, " ")).toContain(
+      "Input: uint8 [batch, 28, 28, 1], the bytes of images from 0 to 255; permute and normalise are in the file.",
+    );
+  });
+
   test("closes every element that it opens, and gives no two the same id", async () => {
     await writeSyntheticRun(folder, { names: ["<b>", "</section>"] });
 

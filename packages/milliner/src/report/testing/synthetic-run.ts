@@ -122,6 +122,8 @@ export async function writeSyntheticRun(folder: string, options: SyntheticRunOpt
     denseBytes: 1_913_000,
     parameters: 47_000 + 7_700 * task,
     denseParameters: 478_410,
+    input: "uint8 [batch, 28, 28, 1]",
+    transform: ["permute", "normalise"],
     images: 2000,
     sameArgmax: 2000,
     ties: task === 1 ? 1 : 0,
