@@ -1,0 +1,149 @@
+import { readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+
+import { readBoundedFile, readError, readFilePrefix } from "./bounded-file.ts";
+import { DataError } from "./data-error.ts";
+import { gunzipPrefix, isGzip } from "./gzip.ts";
+import { idxContent, maxIdxBytes, parseIdx } from "./idx.ts";
+
+export type Split = "train" | "test";
+type Content = "images" | "labels";
+export type Part = `${Split} ${Content}`;
+
+/** The four files and what one calls them when they are missing. */
+const parts: ReadonlyMap<Part, string> = new Map([
+  ["train images", "train-images-idx3-ubyte"],
+  ["train labels", "train-labels-idx1-ubyte"],
+  ["test images", "t10k-images-idx3-ubyte"],
+  ["test labels", "t10k-labels-idx1-ubyte"],
+]);
+
+/** A gzip file may begin with a file name and a comment; the content's first bytes come soon after. */
+const sniffBytes = 4096;
+/** The names of a folder's files, in order. */
+export async function listFiles(folder: string): Promise<readonly string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    // Links stay: what they lead to shows when they are opened. Names with a dot are half-written files, here
+    // and elsewhere.
+    return entries
+      .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && !entry.name.startsWith("."))
+      .map((entry) => entry.name)
+      .toSorted();
+  } catch (error) {
+    throw readError(folder, error);
+  }
+}
+
+/**
+ * The four files of a data set among those of a folder.
+ * @throws DataError `FILE_MISSING`, `FILE_AMBIGUOUS`, `BAD_MAGIC` for files that were swapped, and as `parseIdx` does
+ */
+export async function findParts(
+  folder: string,
+  fileNames: readonly string[],
+): Promise<ReadonlyMap<Part, string>> {
+  const found = new Map<Part, string[]>();
+  const unassigned: string[] = [];
+  for (const fileName of fileNames) {
+    const content = await sniff(join(folder, fileName));
+    if (content === undefined) continue;
+    checkName(join(folder, fileName), fileName, content);
+    const split = splitOf(fileName);
+    if (split === undefined) {
+      unassigned.push(fileName);
+      continue;
+    }
+    const part: Part = `${split} ${content}`;
+    found.set(part, [...(found.get(part) ?? []), fileName]);
+  }
+
+  const files = new Map<Part, string>();
+  for (const [part, example] of parts) {
+    const plainOrPacked = found.get(part) ?? [];
+    const candidates = plainOrPacked.filter(
+      (name) => !plainOrPacked.includes(name.replace(/\.gz$/i, "")) || !isGz(name),
+    );
+    const [fileName, second] = candidates;
+    if (fileName === undefined) throw missingPart(folder, part, example, fileNames, unassigned);
+    if (second !== undefined) {
+      throw new DataError(
+        "FILE_AMBIGUOUS",
+        `${folder} has several files of ${part}, ${fileName} and ${second}; leave one of them there.`,
+      );
+    }
+    files.set(part, join(folder, fileName));
+  }
+  return files;
+}
+
+function missingPart(
+  folder: string,
+  part: Part,
+  example: string,
+  fileNames: readonly string[],
+  unassigned: readonly string[],
+): DataError {
+  if (unassigned.length > 0) {
+    return new DataError(
+      "FILE_MISSING",
+      `${folder} has no IDX file of ${part}, and it cannot be told what ${unassigned[0]} is; begin its name with ` +
+        `"train" or "test", for example ${example}.`,
+    );
+  }
+  const shown = fileNames.slice(0, 4).join(", ");
+  const there =
+    fileNames.length === 0 ? "it is empty" : `there are ${shown}${fileNames.length > 4 ? ", ..." : ""}`;
+  return new DataError(
+    "FILE_MISSING",
+    `${folder} has no IDX file of ${part} (${there}); put ${example} there, plain or as .gz, or name another folder.`,
+  );
+}
+
+/** What an IDX file holds, or undefined for any other file. */
+async function sniff(path: string): Promise<Content | undefined> {
+  const isNamedIdx = /idx\d|ubyte/i.test(basename(path));
+  try {
+    const start = await readFilePrefix(path, sniffBytes);
+    const content = idxContent(isGzip(start) ? await gunzipPrefix(start, path, 4) : start);
+    // A file that claims by its name to be one of ours is not passed over: its parser says what is wrong with
+    // it.
+    if (content !== undefined || !isNamedIdx) return content;
+    const { shape } = await parseIdx(await readBoundedFile(path, maxIdxBytes), path);
+    return shape.length === 1 ? "labels" : "images";
+  } catch (error) {
+    if (error instanceof DataError && !isNamedIdx) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Catches files that were swapped: a name that contradicts the content is an error, whichever of the two is
+ * wrong.
+ */
+function checkName(path: string, fileName: string, content: Content): void {
+  const claims = { images: /image/i.test(fileName), labels: /label/i.test(fileName) };
+  if (content === "images" && claims.labels && !claims.images) {
+    throw new DataError(
+      "BAD_MAGIC",
+      `${path} holds images (3 or 4 dimensions), not labels (1 dimension): swapped?`,
+    );
+  }
+  if (content === "labels" && claims.images && !claims.labels) {
+    throw new DataError(
+      "BAD_MAGIC",
+      `${path} holds labels (1 dimension), not images (3 or 4 dimensions): swapped?`,
+    );
+  }
+}
+
+function splitOf(fileName: string): Split | undefined {
+  const isTrain = /(?:^|[^a-z])train/i.test(fileName);
+  const isTest = /(?:^|[^a-z])(?:t10k|test)/i.test(fileName);
+  if (isTrain === isTest) return undefined;
+  return isTrain ? "train" : "test";
+}
+
+function isGz(fileName: string): boolean {
+  return /\.gz$/i.test(fileName);
+}
