@@ -15,7 +15,7 @@ test.each([
 });
 
 test.each([
-  ["nothing", bytes(""), /line 1 is blank/],
+  ["nothing", bytes(""), /is an empty file \(0 bytes\), not a list of class names/],
   ["a blank line between names", bytes("a\n\nb\n"), /^classes.txt line 2 is blank/],
   ["an escape sequence for terminals", bytes("a\n\u001b[2Jb\n"), /line 2 has a control character/],
   ["a zero", bytes("a\u0000b\n"), /line 1 has a control character/],

@@ -1,4 +1,5 @@
 import { DataError } from "./data-error.ts";
+import { recogniseFile } from "./file-kind.ts";
 
 /** A label is a byte. */
 export const maxClasses = 256;
@@ -15,6 +16,13 @@ export const maxClasses = 256;
  * @throws DataError `BAD_CLASS_NAMES`
  */
 export function parseClassNames(bytes: Uint8Array, name: string): string[] {
+  const found = recogniseFile(bytes);
+  if (found?.advice !== undefined) {
+    throw new DataError(
+      "BAD_CLASS_NAMES",
+      `${name} is ${found.what}, not a list of class names; ${found.advice}.`,
+    );
+  }
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -18,6 +18,8 @@
  * | `BAD_CLASS_NAMES` | a file of class names that is not one printable name per line |
  * | `FILE_MISSING` | a file or folder is not there |
  * | `FILE_AMBIGUOUS` | several files could be meant |
+ * | `NOT_A_FOLDER` | a file in place of the folder that it lies in |
+ * | `UNSUPPORTED_FORMAT` | images in a form that is not read: folders by class, CSV, archives of arrays |
  * | `READ_FAILED` | the file system refused to read; the reason is the `cause` |
  * | `WRITE_FAILED` | the file system refused to write; the reason is the `cause` |
  * | `BAD_OPTION` | an option or argument outside its range |
@@ -41,6 +43,8 @@ export type DataErrorCode =
   | "BAD_CLASS_NAMES"
   | "FILE_MISSING"
   | "FILE_AMBIGUOUS"
+  | "NOT_A_FOLDER"
+  | "UNSUPPORTED_FORMAT"
   | "READ_FAILED"
   | "WRITE_FAILED"
   | "BAD_OPTION"

@@ -1,4 +1,4 @@
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 import { removeFile, writeFileAtomically } from "./atomic-file.ts";
 import { readBoundedFile } from "./bounded-file.ts";
@@ -6,8 +6,9 @@ import type { PixelRange } from "./byte-values.ts";
 import { parseClassNames } from "./class-names.ts";
 import { DataError } from "./data-error.ts";
 import { createDataset, createImageSet, type Dataset, type ImageSet, numberedClasses } from "./dataset.ts";
+import { datasetName, findIdxFolder, listFiles } from "./folder-layout.ts";
 import { maxPackedBytes } from "./gzip.ts";
-import { findParts, listFiles, type Part, type Split } from "./idx-files.ts";
+import { findParts, type Part, type Split } from "./idx-files.ts";
 import { areChannelsFirst, idxImages, idxLabels, maxIdxBytes, parseIdx, writeIdx } from "./idx.ts";
 
 export interface FolderOptions {
@@ -28,17 +29,19 @@ const maxClassNamesBytes = 2 ** 20;
  * tell training (`train...`) from test (`t10k...`, `test...`). Where a file lies there both plain and
  * compressed, the plain one is read. Other files are ignored, except `classes.txt` or one
  * `...label_names.txt`, which names the classes, a line each; without it classes are called by their labels,
- * "0" to the largest.
+ * "0" to the largest. Where the folder has no IDX file, one in `raw` or in one `NAME/raw` below it is read:
+ * torchvision keeps MNIST so.
  *
  * @param folder - path of the folder
  * @returns the data set; nothing of it refers to the files any more
- * @throws DataError with the file's path in the message: `FILE_MISSING`, `FILE_AMBIGUOUS`, `READ_FAILED`,
- *   `BAD_CLASS_NAMES`, and what `parseIdx`, `idxLabels`, `idxImages`, `createImageSet` and `createDataset`
+ * @throws DataError with the file's path in the message: `FILE_MISSING`, `FILE_AMBIGUOUS`, `NOT_A_FOLDER`,
+ *   `UNSUPPORTED_FORMAT` (images by class, CSV, archives), `READ_FAILED`, `BAD_CLASS_NAMES`, and what `parseIdx`, `idxLabels`, `idxImages`, `createImageSet` and `createDataset`
  *   throw
  */
 export async function loadFolder(folder: string, options: FolderOptions = {}): Promise<Dataset> {
-  const fileNames = await listFiles(folder);
-  const files = await findParts(folder, fileNames);
+  const place = await findIdxFolder(folder);
+  const fileNames = await listFiles(place);
+  const files = await findParts(place, fileNames);
   const maxBytes = options.maxBytes ?? maxIdxBytes;
   const read = async (part: Part, range?: PixelRange) => {
     const path = files.get(part)!;
@@ -51,7 +54,7 @@ export async function loadFolder(folder: string, options: FolderOptions = {}): P
   const testLabels = await read("test labels");
   const labelsOfTrain = idxLabels(trainLabels.array, trainLabels.path);
   const labelsOfTest = idxLabels(testLabels.array, testLabels.path);
-  const classes = (await readClassNames(folder, fileNames)) ?? numberedClasses(labelsOfTrain, labelsOfTest);
+  const classes = (await readClassNames(place, fileNames)) ?? numberedClasses(labelsOfTrain, labelsOfTest);
 
   const warnings: string[] = [];
   const loadSet = async (split: Split, labels: Uint8Array, labelsPath: string): Promise<ImageSet> => {
@@ -62,7 +65,7 @@ export async function loadFolder(folder: string, options: FolderOptions = {}): P
   };
   const train = await loadSet("train", labelsOfTrain, trainLabels.path);
   const test = await loadSet("test", labelsOfTest, testLabels.path);
-  const dataset = createDataset(options.name ?? basename(resolve(folder)), train, test);
+  const dataset = createDataset(options.name ?? datasetName(resolve(place)), train, test);
   return { ...dataset, warnings: [...warnings, ...dataset.warnings] };
 }
 

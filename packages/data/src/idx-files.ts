@@ -1,7 +1,6 @@
-import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-import { readBoundedFile, readError, readFilePrefix } from "./bounded-file.ts";
+import { readBoundedFile, readFilePrefix } from "./bounded-file.ts";
 import { DataError } from "./data-error.ts";
 import { gunzipPrefix, isGzip } from "./gzip.ts";
 import { idxContent, maxIdxBytes, parseIdx } from "./idx.ts";
@@ -20,19 +19,13 @@ const parts: ReadonlyMap<Part, string> = new Map([
 
 /** A gzip file may begin with a file name and a comment; the content's first bytes come soon after. */
 const sniffBytes = 4096;
-/** The names of a folder's files, in order. */
-export async function listFiles(folder: string): Promise<readonly string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    // Links stay: what they lead to shows when they are opened. Names with a dot are half-written files, here
-    // and elsewhere.
-    return entries
-      .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && !entry.name.startsWith("."))
-      .map((entry) => entry.name)
-      .toSorted();
-  } catch (error) {
-    throw readError(folder, error);
+
+/** Whether any of a folder's files is an IDX file, or claims by its name to be one. */
+export async function hasIdxFile(folder: string, fileNames: readonly string[]): Promise<boolean> {
+  for (const fileName of fileNames) {
+    if (isNamedIdx(fileName) || (await sniff(join(folder, fileName))) !== undefined) return true;
   }
+  return false;
 }
 
 /**
@@ -102,17 +95,17 @@ function missingPart(
 
 /** What an IDX file holds, or undefined for any other file. */
 async function sniff(path: string): Promise<Content | undefined> {
-  const isNamedIdx = /idx\d|ubyte/i.test(basename(path));
+  const isNamed = isNamedIdx(basename(path));
   try {
     const start = await readFilePrefix(path, sniffBytes);
     const content = idxContent(isGzip(start) ? await gunzipPrefix(start, path, 4) : start);
     // A file that claims by its name to be one of ours is not passed over: its parser says what is wrong with
     // it.
-    if (content !== undefined || !isNamedIdx) return content;
+    if (content !== undefined || !isNamed) return content;
     const { shape } = await parseIdx(await readBoundedFile(path, maxIdxBytes), path);
     return shape.length === 1 ? "labels" : "images";
   } catch (error) {
-    if (error instanceof DataError && !isNamedIdx) return undefined;
+    if (error instanceof DataError && !isNamed) return undefined;
     throw error;
   }
 }
@@ -142,6 +135,10 @@ function splitOf(fileName: string): Split | undefined {
   const isTest = /(?:^|[^a-z])(?:t10k|test)/i.test(fileName);
   if (isTrain === isTest) return undefined;
   return isTrain ? "train" : "test";
+}
+
+function isNamedIdx(fileName: string): boolean {
+  return /idx\d|ubyte/i.test(fileName);
 }
 
 function isGz(fileName: string): boolean {

@@ -12,6 +12,7 @@ import { loadFolder } from "./folder.ts";
 import { idxImages, parseIdx } from "./idx.ts";
 import { loadMnist, mnist } from "./mnist.ts";
 import { measureNormalisation } from "./normalisation.ts";
+import { holdsPublished } from "./published.ts";
 
 /** Real image sets lie beside the repository, or do not: nothing depends on them. */
 const realData = fileURLToPath(new URL("../../../../shared/data/", import.meta.url));
@@ -24,8 +25,10 @@ test("MNIST from a folder has its known sizes, first labels, mean and deviation"
   const { absent, why } = need("mnist");
   skip(absent, why);
 
-  const { name, train, test: tested, classes } = await loadFolder(join(realData, "mnist"));
+  const dataset = await loadFolder(join(realData, "mnist"));
+  const { name, train, test: tested, classes } = dataset;
 
+  expect(holdsPublished(dataset, mnist)).toBe(true);
   expect({ name, classes }).toEqual({ name: "mnist", classes: mnist.classes });
   expect(train.shape).toEqual([28, 28, 1]);
   expect([train.labels.length, tested.labels.length]).toEqual([60_000, 10_000]);
@@ -148,6 +151,16 @@ test("a folder of another format is an error that says what is there", async ({ 
     message: expect.stringMatching(
       /cifar10 has no IDX file of train images \(there are batches\.meta\.txt, /,
     ),
+  });
+});
+
+test("a folder of data sets is an error that names those which can be read", async ({ skip }) => {
+  const { absent, why } = need("mnist");
+  skip(absent, why);
+
+  await expect(loadFolder(realData)).rejects.toMatchObject({
+    code: "FILE_MISSING",
+    message: expect.stringMatching(/has no IDX files itself, but .*mnist and .* have; name /),
   });
 });
 

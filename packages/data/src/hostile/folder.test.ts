@@ -167,6 +167,18 @@ const lies: readonly Lie[] = [
     names: ["classes.txt"],
   },
   {
+    lie: "a Git LFS pointer in place of a file",
+    tell: () => put(trainImages, "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n"),
+    code: "BAD_MAGIC",
+    names: [trainImages, "Git LFS", "`git lfs pull`"],
+  },
+  {
+    lie: "a Git LFS pointer in place of the class names",
+    tell: () => put("classes.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n"),
+    code: "BAD_CLASS_NAMES",
+    names: ["classes.txt", "Git LFS"],
+  },
+  {
     lie: "two files of class names",
     tell: async () => {
       await rename(join(folder, "classes.txt"), join(folder, "fine_label_names.txt"));
@@ -187,10 +199,10 @@ test.each(lies)("$lie: one clear error that names the file", async ({ tell, code
   for (const name of [folder, ...names]) if (code !== "SHAPE_MISMATCH") expect(String(error)).toContain(name);
 });
 
-test("a folder that is not there, is a file or is empty is an error that names it", async () => {
+test("a folder that is not there, lies below a file or is empty is an error that names it", async () => {
   await mkdir(join(folder, "empty"));
 
-  for (const path of ["missing", trainImages, "empty"].map((name) => join(folder, name))) {
+  for (const path of ["missing", join(trainImages, "below"), "empty"].map((name) => join(folder, name))) {
     await expect(loadFolder(path)).rejects.toMatchObject({
       name: "DataError",
       code: "FILE_MISSING",
