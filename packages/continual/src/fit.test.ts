@@ -100,6 +100,12 @@ describe("the published schedule", () => {
     );
   });
 
+  test("without lrMin a task ends when its rate is 0 to the kernels, below 2^-126", async () => {
+    const steep = { ...halving, lrFactor: 2 ** 64, lrPatience: 1, lrMin: 0 };
+
+    expect(await rates(steep, scripted(repeated(1, 100)))).toEqual([1, 1, 2 ** -64]);
+  });
+
   test("a task that always gets better ends after its 200 epochs, with its last state", async () => {
     const losses = Array.from({ length: 200 }, (_, i) => 200 - i);
 
@@ -256,10 +262,10 @@ describe("what goes wrong is refused where it happens", () => {
     [{ epochs: 0 }, /epochs must be a whole number from 1 up, not 0/],
     [{ batchSize: 1.5 }, /batchSize .* not 1\.5/],
     [{ lrPatience: NaN }, /lrPatience .* not NaN/],
-    [{ lr: 0 }, /lr must be above 0.* got 0, 2 and 0\.25/],
-    [{ lr: Infinity }, /got Infinity/],
-    [{ lrFactor: 1 }, /got 1, 1 and/],
-    [{ lrMin: -1 }, /and -1/],
+    [{ lr: 0 }, /^lr must be a number above 0, not 0/],
+    [{ lr: Infinity }, /^lr .* not Infinity/],
+    [{ lrFactor: 1 }, /^lrFactor must be a number above 1, not 1/],
+    [{ lrMin: -1 }, /^lrMin must be a number from 0 up, not -1/],
   ])("a schedule with %o, with its numbers", async (change, message) => {
     const failed = start(scripted([1]), task, { ...whole, ...change });
 

@@ -1,8 +1,11 @@
 import {
+  checkKeys,
+  checkNumber,
   CheckpointError,
   ConfigError,
   elements,
   NumericError,
+  smallestNormal,
   Stream,
   tidy,
   type Backend,
@@ -201,17 +204,32 @@ function checkBest({ best }: FitState, trainable: Trainable): void {
   );
 }
 
-function checkSchedule(schedule: Schedule): void {
+/**
+ * Refuses a schedule that makes no sense. Learners call it when they are made, so that nothing has been written by then.
+ * @throws ConfigError (`BAD_VALUE`, `UNKNOWN_KEY`) that names the setting
+ */
+export function checkSchedule(schedule: Schedule): void {
+  checkKeys("a schedule", schedule, {
+    epochs: true,
+    batchSize: true,
+    lr: true,
+    lrFactor: true,
+    lrPatience: true,
+    lrMin: true,
+  });
   for (const name of ["epochs", "batchSize", "lrPatience"] as const) {
     if (!Number.isSafeInteger(schedule[name]) || schedule[name] < 1) {
       throw new ConfigError("BAD_VALUE", `${name} must be a whole number from 1 up, not ${schedule[name]}`);
     }
   }
   const { lr, lrFactor, lrMin } = schedule;
-  if (!(lr > 0 && Number.isFinite(lr) && lrFactor > 1 && lrMin >= 0)) {
+  checkNumber("lr", lr, { above: 0 });
+  checkNumber("lrFactor", lrFactor, { above: 1 });
+  checkNumber("lrMin", lrMin, { from: 0 });
+  if (lr < lrMin) {
     throw new ConfigError(
       "BAD_VALUE",
-      `lr must be above 0, lrFactor above 1 and lrMin not negative; got ${lr}, ${lrFactor} and ${lrMin}`,
+      `lr is ${lr} and lrMin ${lrMin}, below which a task ends: nothing would be learned; make lr larger or lrMin smaller`,
     );
   }
 }
@@ -258,7 +276,9 @@ export async function fit(
     throw new NumericError("NON_FINITE_LOSS", `the loss became ${loss} in ${place(where)}; try a smaller lr`);
   };
   if (state.epoch === 0) run.events({ type: "task-started", task: task.id, name: task.name, epochs });
-  while (state.epoch < epochs && state.lr >= schedule.lrMin) {
+  // Below it a rate is 0 to the kernels.
+  const lrMin = Math.max(schedule.lrMin, smallestNormal);
+  while (state.epoch < epochs && state.lr >= lrMin) {
     state.isWithinEpoch = true;
     const order = shuffle.permutation(train.size, state.epoch);
     let total = 0;

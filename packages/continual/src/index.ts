@@ -4,6 +4,7 @@ export { argmax, evaluate, type Evaluation } from "./evaluate.ts";
 export { forEachBatch } from "./batches.ts";
 export type { EventSink, LayerCapacity, RunEvent, RunEventBody, SpaceMask } from "./events.ts";
 export {
+  checkSchedule,
   fit,
   loadFit,
   publishedSchedule,

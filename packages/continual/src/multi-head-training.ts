@@ -1,7 +1,16 @@
-import { ConfigError, forward, tidy, type Tensor } from "@milliner/core";
-import { fit, loadFit, publishedSchedule, saveFit, startFit, type FitState, type Schedule } from "./fit.ts";
+import { checkKeys, ConfigError, forward, tidy, type OptionKeys, type Tensor } from "@milliner/core";
+import {
+  checkSchedule,
+  fit,
+  loadFit,
+  publishedSchedule,
+  saveFit,
+  startFit,
+  type FitState,
+  type Schedule,
+} from "./fit.ts";
 import type { CheckpointReader, CheckpointWriter, RunContext, TaskRecord } from "./learner.ts";
-import { MultiHead, type MultiHeadOptions } from "./multi-head.ts";
+import { MultiHead, multiHeadKeys, type MultiHeadOptions } from "./multi-head.ts";
 import { StoredJson } from "./stored-json.ts";
 import { supervised } from "./supervised.ts";
 import type { Task } from "./task.ts";
@@ -11,6 +20,12 @@ export interface MultiHeadTrainingOptions extends MultiHeadOptions {
   /** Default: `publishedSchedule`. */
   readonly schedule?: Schedule;
 }
+
+/** All keys of `MultiHeadTrainingOptions`. */
+export const multiHeadTrainingKeys: OptionKeys<MultiHeadTrainingOptions> = {
+  ...multiHeadKeys,
+  schedule: true,
+};
 
 /**
  * Plain training of a body with a head per task, and the state that goes with it: what methods without gates or penalties
@@ -24,8 +39,11 @@ export class MultiHeadTraining {
   #steps = 0;
 
   constructor(options: MultiHeadTrainingOptions) {
+    checkKeys("MultiHeadTraining", options, multiHeadTrainingKeys);
+    const { schedule = publishedSchedule, ...heads } = options;
+    checkSchedule(schedule);
     this.#options = options;
-    this.heads = new MultiHead(options);
+    this.heads = new MultiHead(heads);
   }
 
   /**

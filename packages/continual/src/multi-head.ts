@@ -1,4 +1,5 @@
 import {
+  checkKeys,
   CheckpointError,
   concat,
   ConfigError,
@@ -33,6 +34,9 @@ export interface MultiHeadOptions {
   readonly initialiser?: Initialiser;
 }
 
+/** All keys of `MultiHeadOptions`. */
+export const multiHeadKeys = { body: true, backend: true, seed: true, initialiser: true } as const;
+
 /** What a checkpoint holds of heads, read and checked. */
 export interface StoredHeads {
   /** The tasks that have a head, in the order in which they came. */
@@ -62,6 +66,7 @@ export class MultiHead {
 
   /** @throws ConfigError or ShapeError when no head fits the body, or one of its layers is called like a head */
   constructor(options: MultiHeadOptions) {
+    checkKeys("MultiHead", options, multiHeadKeys);
     this.body = options.body;
     this.#options = options;
     // Both fail now and not when a task comes: a name that a head will have, and an output that no head fits.

@@ -1,4 +1,4 @@
-import { ConfigError, Stream, type Transform } from "@milliner/core";
+import { checkKeys, ConfigError, Stream, type Transform } from "@milliner/core";
 import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
 import { imageSplit } from "./split.ts";
 import type { Scenario, Task } from "./task.ts";
@@ -24,6 +24,12 @@ export interface PermutedScenarioOptions {
  * @throws ConfigError when `tasks` is not a whole number from 1 up, or the validation share makes no sense
  */
 export function permutedScenario(dataset: Dataset, options: PermutedScenarioOptions): Scenario {
+  checkKeys("permutedScenario", options, {
+    seed: true,
+    tasks: true,
+    validationShare: true,
+    normalisation: true,
+  });
   const { seed, tasks = 10, validationShare = publishedValidationShare } = options;
   if (!Number.isSafeInteger(tasks) || tasks < 1) {
     throw new ConfigError("BAD_VALUE", `tasks must be a whole number from 1 up, not ${tasks}`);

@@ -45,11 +45,16 @@ interface Setting extends Partial<RunOptions> {
 }
 
 /** One process' part of a run: new learners, which are gone afterwards. */
-async function runOnce({ make = sgd, makeControls = [], ...rest }: Setting = {}): Promise<RunResult> {
+async function runOnce({
+  make = sgd,
+  makeControls = [],
+  scenario: of = scenario,
+  ...rest
+}: Setting = {}): Promise<RunResult> {
   const learners = [make(), ...makeControls.map((control) => control())];
   try {
     const [learner, ...controls] = learners as [Learner, ...Learner[]];
-    return await run(rest.scenario ?? scenario, learner, { seed, backend, controls, ...rest });
+    return await run(of, learner, { seed, backend, controls, ...rest });
   } finally {
     for (const learner of learners) learner.dispose();
   }

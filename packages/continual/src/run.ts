@@ -1,4 +1,4 @@
-import { ConfigError, type Backend } from "@milliner/core";
+import { checkKeys, ConfigError, type OptionKeys, type Backend } from "@milliner/core";
 import { BrokenPromiseError, brokenPromiseEvents, brokenPromises } from "./broken-promise.ts";
 import { EventLog, firstPosition, type EventPosition } from "./event-log.ts";
 import type { RunEvent, RunEventBody } from "./events.ts";
@@ -51,6 +51,23 @@ export interface RunOptions {
   readonly clock?: () => number;
 }
 
+const runKeys: OptionKeys<RunOptions> = {
+  seed: true,
+  backend: true,
+  controls: true,
+  folder: true,
+  resume: true,
+  makeLearner: true,
+  onBrokenPromise: true,
+  verifier: true,
+  events: true,
+  signal: true,
+  unlearned: true,
+  checkpointSeconds: true,
+  joint: true,
+  clock: true,
+};
+
 /**
  * Lets a learner, then each control, learn the tasks of a scenario in order, and evaluates after every task: the accuracy
  * matrix, and whether the test logits of every earlier task are still, bit for bit, what they were when its training ended.
@@ -66,6 +83,7 @@ export interface RunOptions {
  *   is the result
  */
 export async function run(scenario: Scenario, learner: Learner, options: RunOptions): Promise<RunResult> {
+  checkKeys("run", options, runKeys);
   const learners = [learner, ...(options.controls ?? [])];
   checkNames(learners);
   checkScenario(scenario);

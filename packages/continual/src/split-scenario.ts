@@ -1,4 +1,4 @@
-import { ConfigError, Stream, type Transform } from "@milliner/core";
+import { checkKeys, ConfigError, Stream, type Transform } from "@milliner/core";
 import { measureNormalisation, type Dataset, type ImageSet, type Normalisation } from "@milliner/data";
 import { imageSplit } from "./split.ts";
 import type { Scenario, Task } from "./task.ts";
@@ -24,6 +24,13 @@ export interface SplitScenarioOptions {
  * @throws ConfigError when the cut is impossible, or leaves a task with a single class or without images
  */
 export function splitScenario(dataset: Dataset, options: SplitScenarioOptions): Scenario {
+  checkKeys("splitScenario", options, {
+    seed: true,
+    tasks: true,
+    classesPerTask: true,
+    validationShare: true,
+    normalisation: true,
+  });
   const { seed, validationShare = publishedValidationShare } = options;
   const transform = splitTransform(options.normalisation ?? measureNormalisation(dataset.train));
   const groups = classGroups(dataset, options);

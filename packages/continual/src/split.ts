@@ -1,4 +1,4 @@
-import { ConfigError, imageReader, type Transform } from "@milliner/core";
+import { checkKeys, ConfigError, imageReader, type Transform } from "@milliner/core";
 import type { ImageSet } from "@milliner/data";
 import type { Split } from "./task.ts";
 
@@ -16,6 +16,7 @@ export interface ImageSplitOptions {
  * @throws ConfigError when a label is not in the map, or the transform does not fit the images
  */
 export function imageSplit(set: ImageSet, indices: Uint32Array, options: ImageSplitOptions): Required<Split> {
+  checkKeys("imageSplit", options, { labels: true, transform: true });
   const { images, shape } = set;
   const [height, width, channels] = shape;
   const size = height * width * channels;

@@ -1,4 +1,14 @@
-import { forward, Sgd, Tape, type Backend, type Network, type Parameters, type Tensor } from "@milliner/core";
+import {
+  checkKeys,
+  forward,
+  Sgd,
+  Tape,
+  type OptionKeys,
+  type Backend,
+  type Network,
+  type Parameters,
+  type Tensor,
+} from "@milliner/core";
 import { crossEntropy } from "@milliner/core/operations";
 import { evaluate } from "./evaluate.ts";
 import type { Batch, Trainable } from "./fit.ts";
@@ -26,8 +36,21 @@ export interface SupervisedOptions {
   readonly mask?: (logits: Tensor, labels: Int32Array, tape?: Tape) => Tensor;
 }
 
+const supervisedKeys: OptionKeys<SupervisedOptions> = {
+  network: true,
+  parameters: true,
+  trained: true,
+  validation: true,
+  backend: true,
+  seed: true,
+  stepsBefore: true,
+  frozen: true,
+  mask: true,
+};
+
 /** Plain supervised training for `fit`: mean cross-entropy of a batch, one step of SGD. */
 export function supervised(options: SupervisedOptions): Trainable {
+  checkKeys("supervised", options, supervisedKeys);
   const { network, parameters, trained, validation, backend, seed, stepsBefore, frozen } = options;
   const mask = options.mask ?? ((logits: Tensor) => logits);
   return {

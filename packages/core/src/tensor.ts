@@ -1,5 +1,6 @@
 import type { Backend } from "./backend/backend.ts";
 import { ShapeError } from "./errors.ts";
+import { checkKeys } from "./option-keys.ts";
 import { acquire, own, release, unwatch, watch } from "./memory.ts";
 
 /** Sizes of the dimensions, outermost first; row-major and contiguous. Images are [n, height, width, channels]. */
@@ -35,6 +36,8 @@ export interface TensorOptions {
   readonly requiresGrad?: boolean;
 }
 
+const tensorKeys = { backend: true, requiresGrad: true } as const;
+
 /**
  * A float32 array with a shape, in memory outside the JavaScript heap. Whoever makes a tensor owns it: `dispose`, `using`
  * or an enclosing `tidy` frees it. Operations never change their arguments; optimizers write parameters in place.
@@ -51,6 +54,7 @@ export class Tensor {
   /** A tensor with undefined contents; `tensor`, `zeros` and the operations are what most code wants. */
   constructor(shape: Shape, options: TensorOptions) {
     checkShape(shape);
+    checkKeys("a tensor", options, tensorKeys);
     const count = elements(shape);
     // The shape of another tensor is shared.
     this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);

@@ -248,6 +248,7 @@ test("options outside their range are refused before anything happens", async ()
     { totalSeconds: Number.NaN },
     { mirrors: ["ftp://data.example/"] },
     { mirrors: ["data.example"] },
+    { ofline: true }, // would go to the network
   ];
 
   for (const options of wrong) {

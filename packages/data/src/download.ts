@@ -9,6 +9,7 @@ import { createDataset, createImageSet, type Dataset, type ImageSet } from "./da
 import { gunzip, maxPackedBytes } from "./gzip.ts";
 import { idxImages, idxLabels, parseIdx } from "./idx.ts";
 import { receive } from "./receive.ts";
+import { checkKeys, type OptionKeys } from "./option-keys.ts";
 
 /** What a published file is recognised by. */
 export interface Checksum {
@@ -219,7 +220,19 @@ function offlineError(source: DatasetSource, folder: string, absent: readonly Re
   );
 }
 
-function checkOptions({ idleSeconds, totalSeconds, mirrors }: DownloadOptions): void {
+const downloadKeys: OptionKeys<DownloadOptions> = {
+  cacheFolder: true,
+  offline: true,
+  mirrors: true,
+  idleSeconds: true,
+  totalSeconds: true,
+  signal: true,
+  onProgress: true,
+};
+
+function checkOptions(options: DownloadOptions): void {
+  checkKeys("downloadDataset", options, downloadKeys);
+  const { idleSeconds, totalSeconds, mirrors } = options;
   for (const [key, seconds] of Object.entries({ idleSeconds, totalSeconds })) {
     if (seconds !== undefined && !(seconds > 0)) {
       throw new DataError("BAD_OPTION", `${key} is ${seconds}; give a number of seconds above 0.`);

@@ -10,6 +10,7 @@ import { datasetName, findIdxFolder, listFiles } from "./folder-layout.ts";
 import { maxPackedBytes } from "./gzip.ts";
 import { findParts, type Part, type Split } from "./idx-files.ts";
 import { areChannelsFirst, idxImages, idxLabels, maxIdxBytes, parseIdx, writeIdx } from "./idx.ts";
+import { checkKeys } from "./option-keys.ts";
 
 export interface FolderOptions {
   /** The data set's name. Default: the folder's. */
@@ -39,6 +40,7 @@ const maxClassNamesBytes = 2 ** 20;
  *   throw
  */
 export async function loadFolder(folder: string, options: FolderOptions = {}): Promise<Dataset> {
+  checkKeys("loadFolder", options, { name: true, maxBytes: true, range: true });
   const place = await findIdxFolder(folder);
   const fileNames = await listFiles(place);
   const files = await findParts(place, fileNames);

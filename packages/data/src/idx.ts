@@ -4,6 +4,7 @@ import { checkPixelRange, labelBytes, type Numbers, pixelBytes, type PixelRange 
 import { DataError } from "./data-error.ts";
 import { fileKindBytes, recogniseFile } from "./file-kind.ts";
 import { gunzip, gunzipCeiling, gunzipPrefix, isGzip } from "./gzip.ts";
+import { checkKeys } from "./option-keys.ts";
 
 /** The content of an IDX file as unsigned bytes in row-major order, the last dimension running fastest. */
 export interface IdxArray {
@@ -79,6 +80,7 @@ const elementTypes: ReadonlyMap<number, ElementType> = new Map([
  *   `BAD_GZIP`, `TOO_LARGE`, `LABEL_OUT_OF_RANGE`, `VALUE_OUT_OF_RANGE`, `BAD_OPTION`
  */
 export async function parseIdx(bytes: Uint8Array, name: string, options: IdxOptions = {}): Promise<IdxArray> {
+  checkKeys("parseIdx", options, { maxBytes: true, range: true });
   const maxBytes = options.maxBytes ?? maxIdxBytes;
   if (!Number.isInteger(maxBytes) || maxBytes < 0 || maxBytes > maxIdxBytes) {
     throw new DataError(

@@ -1,10 +1,19 @@
-import { ConfigError } from "@milliner/core";
+import { checkNumber } from "@milliner/core";
 
 /** How the slope s of the gates grows within an epoch. Names as in hat-cl, the maintained library. */
 export type Annealing = "linear" | "exponential" | "cosine" | "constant";
 
 /** All annealings, for messages and configuration. */
 export const annealings: readonly Annealing[] = ["linear", "exponential", "cosine", "constant"];
+
+/**
+ * The slope rises from 1/sMax to sMax, so sMax is 1 at least, and the compensation multiplies by sMax/s, so by as much as the square
+ * of sMax: that has to be a float32 too. (The paper finds 25 to 800 good.)
+ * @throws ConfigError (`BAD_VALUE`) when sMax is not a number from 1 up to 2^63
+ */
+export function checkSMax(sMax: number): void {
+  checkNumber("sMax", sMax, { from: 1, upTo: 2 ** 63 });
+}
 
 /**
  * Progress within an epoch, from 0 at the first batch to 1 at the last. With a single batch it is 0, so that the gates are
@@ -28,13 +37,11 @@ export function epochProgress(batch: number, batches: number): number {
  * Source: Serrà et al. 2018, section 2.4, (3); the others from hat-cl.
  *
  * @param progress - 0..1, see `epochProgress`
- * @param sMax - largest slope, > 0 (paper: 400)
- * @throws ConfigError when sMax is not a positive finite number
+ * @param sMax - largest slope, see `checkSMax` (paper: 400)
+ * @throws ConfigError as `checkSMax`
  */
 export function slope(annealing: Annealing, progress: number, sMax: number): number {
-  if (!(sMax > 0 && Number.isFinite(sMax))) {
-    throw new ConfigError("BAD_VALUE", `sMax must be a positive number, not ${sMax}`);
-  }
+  checkSMax(sMax);
   switch (annealing) {
     case "linear":
       return 1 / sMax + (sMax - 1 / sMax) * progress;

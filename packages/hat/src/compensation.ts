@@ -1,4 +1,4 @@
-import { ConfigError, ShapeError, sameShape, Tensor } from "@milliner/core";
+import { checkNumber, ShapeError, sameShape, Tensor } from "@milliner/core";
 
 /**
  * Which gradient the embeddings get. `official` and `windowed` are the same rule in the published and in a closed
@@ -8,6 +8,8 @@ export type Compensation = "windowed" | "official" | "straight" | "off";
 
 /** All rules, for messages and configuration. */
 export const compensations: readonly Compensation[] = ["windowed", "official", "straight", "off"];
+
+const positive = { above: 0 } as const;
 
 const kernelRule: Readonly<Record<Compensation, number>> = { windowed: 0, straight: 1, official: 2, off: 3 };
 
@@ -32,7 +34,7 @@ const kernelRule: Readonly<Record<Compensation, number>> = { windowed: 0, straig
  * @param sMax - largest slope of the schedule, > 0 (paper: 400)
  * @returns gradient with respect to `e`, shape [units]; the caller owns it
  * @throws ShapeError when `da` and `e` differ in shape
- * @throws ConfigError when `s` or `sMax` is not a positive finite number
+ * @throws ConfigError when `s` or `sMax` is not a positive float32
  */
 export function gateGradient(
   da: Tensor,
@@ -47,14 +49,8 @@ export function gateGradient(
       `gateGradient: da has shape [${da.shape.join(", ")}], e has [${e.shape.join(", ")}]`,
     );
   }
-  for (const [name, value] of [
-    ["s", s],
-    ["sMax", sMax],
-  ] as const) {
-    if (!(value > 0 && Number.isFinite(value))) {
-      throw new ConfigError("BAD_VALUE", `gateGradient: ${name} must be a positive number, not ${value}`);
-    }
-  }
+  checkNumber("gateGradient: s", s, positive);
+  checkNumber("gateGradient: sMax", sMax, positive);
   const q = new Tensor(e.shape, { backend: e.backend });
   e.backend.kernels.gateBackward(da.data, e.data, q.data, s, sMax, kernelRule[rule]);
   return q;

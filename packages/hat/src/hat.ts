@@ -70,7 +70,8 @@ export class Hat implements Learner {
   /** @throws ConfigError when a setting makes no sense */
   constructor(options: HatOptions) {
     this.#settings = hatSettings(options);
-    this.#heads = new MultiHead(options);
+    const { body, backend, seed } = options;
+    this.#heads = new MultiHead({ body, backend, seed });
     this.masks = new UnitMasks(gatedSpaces(options.body));
     this.#protectLearned();
   }

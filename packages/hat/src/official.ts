@@ -1,4 +1,6 @@
 import {
+  checkKeys,
+  checkNumber,
   clipGlobalNorm,
   forward,
   Sgd,
@@ -8,6 +10,7 @@ import {
   type Tensor,
 } from "@milliner/core";
 import { crossEntropy } from "@milliner/core/operations";
+import { checkSMax } from "./annealing.ts";
 import { gradientConditioning } from "./conditioning.ts";
 import { gate } from "./gate.ts";
 import { namedEmbeddings, type Embeddings } from "./embeddings.ts";
@@ -78,6 +81,7 @@ export function officialStep(
 ): OfficialStep {
   const { body, network, parameters, embeddings, before } = model;
   const { sMax, c, lr, clipNorm, embeddingClamp } = options;
+  checkOptions(options);
   const s = ((sMax - 1 / sMax) * batch.sample) / batch.samples + 1 / sMax;
 
   const tape = new Tape();
@@ -94,4 +98,19 @@ export function officialStep(
   for (const e of embeddings.values())
     e.backend.kernels.clamp(e.data, -embeddingClamp, embeddingClamp, e.data);
   return { s, loss: loss.item(), regulariser: r.item() };
+}
+
+function checkOptions(options: OfficialOptions): void {
+  checkKeys("officialStep", options, {
+    lr: true,
+    sMax: true,
+    c: true,
+    clipNorm: true,
+    embeddingClamp: true,
+  });
+  const { sMax, c, clipNorm, embeddingClamp } = options;
+  checkSMax(sMax);
+  checkNumber("c", c, { from: 0 });
+  checkNumber("clipNorm", clipNorm, { above: 0 });
+  checkNumber("embeddingClamp", embeddingClamp, { above: 0 });
 }

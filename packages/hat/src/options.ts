@@ -1,6 +1,13 @@
-import { ConfigError, type Backend, type Network } from "@milliner/core";
-import { publishedSchedule, type Schedule } from "@milliner/continual";
-import { annealings, type Annealing } from "./annealing.ts";
+import {
+  checkKeys,
+  checkNumber,
+  ConfigError,
+  type OptionKeys,
+  type Backend,
+  type Network,
+} from "@milliner/core";
+import { checkSchedule, publishedSchedule, type Schedule } from "@milliner/continual";
+import { annealings, checkSMax, type Annealing } from "./annealing.ts";
 import { compensations, type Compensation } from "./compensation.ts";
 import { protections, type Protection } from "./protection.ts";
 
@@ -12,7 +19,7 @@ export interface HatOptions {
   /** Initial weights derive from it; training derives from the run's seed. */
   readonly seed: number;
   readonly schedule?: Schedule | undefined;
-  /** Largest slope of the gates, > 0. Default 400. */
+  /** Largest slope of the gates, from 1 up. Default 400. */
   readonly sMax?: number | undefined;
   /** Compressibility, >= 0. Default 0.75, for the published schedule: a short one needs more (`compressibilityFor`). */
   readonly c?: number | undefined;
@@ -40,6 +47,19 @@ export interface HatSettings {
   readonly sleep: boolean;
 }
 
+const hatKeys: OptionKeys<HatOptions> = {
+  body: true,
+  backend: true,
+  seed: true,
+  schedule: true,
+  sMax: true,
+  c: true,
+  protection: true,
+  compensation: true,
+  annealing: true,
+  sleep: true,
+};
+
 function oneOf<T extends string>(name: string, value: T, known: readonly T[]): T {
   if (known.includes(value)) return value;
   throw new ConfigError("BAD_VALUE", `${name} must be one of ${known.join(", ")}, not "${value}"`);
@@ -47,12 +67,19 @@ function oneOf<T extends string>(name: string, value: T, known: readonly T[]): T
 
 /** Fills in the defaults and refuses values that make no sense. @throws ConfigError */
 export function hatSettings(options: HatOptions): HatSettings {
+  checkKeys("Hat", options, hatKeys);
   const { body, backend, seed, schedule = publishedSchedule, sMax = 400, c = 0.75 } = options;
   const { protection = "min", compensation = "windowed", annealing = "linear", sleep = true } = options;
-  if (!(sMax > 0 && Number.isFinite(sMax)))
-    throw new ConfigError("BAD_VALUE", `sMax must be a positive number, not ${sMax}`);
-  if (!(c >= 0 && Number.isFinite(c)))
-    throw new ConfigError("BAD_VALUE", `c must be a number from 0 up, not ${c}`);
+  checkSchedule(schedule);
+  checkSMax(sMax);
+  checkNumber("c", c, { from: 0 });
+  // The regulariser's pull on an embedding is c sMax sigmoid'(e) / D, times lr in a step.
+  if (!Number.isFinite(Math.fround(c * sMax * Math.max(1, schedule.lr)))) {
+    throw new ConfigError(
+      "BAD_VALUE",
+      `c ${c}, sMax ${sMax} and lr ${schedule.lr} make steps of the embeddings beyond float32; make one of them smaller`,
+    );
+  }
   return {
     body,
     backend,

@@ -1,4 +1,4 @@
-import { ConfigError } from "@milliner/core";
+import { checkKeys, checkNumber, ConfigError } from "@milliner/core";
 
 /**
  * What the regulariser alone does to an active unit in an epoch. Equation (G):
@@ -68,6 +68,8 @@ export function compressibilityFor(activeShare: number, schedule: PullSchedule):
       `the active share must be above 0 and at most 0.5, not ${activeShare}`,
     );
   }
+  checkKeys("compressibilityFor", schedule, { lr: true, batches: true, freeUnits: true });
+  for (const name of ["lr", "batches", "freeUnits"] as const) checkNumber(name, schedule[name], { above: 0 });
   return (
     (pullDistance(upperQuantile(activeShare)) * schedule.freeUnits) /
     (windowEdge * schedule.lr * schedule.batches)

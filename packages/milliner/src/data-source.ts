@@ -58,7 +58,9 @@ export async function loadData(settings: Settings, options: DataOptions = {}): P
       `range is for the floats of your own images, and those of ${name} are bytes; leave it out, or give --data FOLDER`,
     );
   }
-  return { dataset: await downloadDataset(published[name], options), published: name };
+  const { offline, signal, onProgress } = options;
+  const dataset = await downloadDataset(published[name], { offline, signal, onProgress });
+  return { dataset, published: name };
 }
 
 /** SHA-256 over shapes, images and labels of both sets: what a run was trained on, wherever it lies. */

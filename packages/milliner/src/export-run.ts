@@ -1,12 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import {
+  checkKeys,
   ConfigError,
   elements,
   forward,
   parameterSpecs,
   tensor,
   tidy,
+  type OptionKeys,
   type CompactNetwork,
   type Network,
   type TransformStep,
@@ -46,6 +48,21 @@ export interface ExportRunOptions extends DataOptions, DeviceOptions {
   readonly onTask?: (task: ExportedTask) => void;
   readonly onWarning?: (message: string) => void;
 }
+
+const exportRunKeys: OptionKeys<ExportRunOptions> = {
+  tasks: true,
+  out: true,
+  verify: true,
+  dataset: true,
+  data: true,
+  onTask: true,
+  onWarning: true,
+  offline: true,
+  signal: true,
+  onProgress: true,
+  device: true,
+  threads: true,
+};
 
 /** One exported model. Sizes are those of the model and of the unpruned network with the head of this task. */
 export interface ExportedTask {
@@ -100,6 +117,7 @@ const batchSize = 250;
  *   (`RUNTIME_MISSING`) when the check is required and onnxruntime-node is not there
  */
 export async function exportRun(run: string, options: ExportRunOptions = {}): Promise<ExportedRun> {
+  checkKeys("exportRun", options, exportRunKeys);
   const warn = options.onWarning ?? ((message) => process.emitWarning(message));
   // Runtimes compute in float32 on the float32 weights, whatever the run computed in, and there pruned equals masked.
   const learned = await openRun(run, { ...options, precision: "float32" }, warn);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memoryUse } from "@milliner/core";
@@ -146,3 +146,31 @@ test("permuted tasks are all of the classes", async () => {
   expect(result.tasks).toHaveLength(2);
   expect(result.bitExactOldLogits).toBe(true);
 });
+
+test.each([
+  ["train", () => train({ dataset, ofline: true } as never), "offline"],
+  ["exportRun", () => exportRun("none", { task: [0] } as never), "tasks"],
+])("an option of %s that is spelled wrong is refused, and the nearest named", async (_, call, meant) => {
+  await expect(call()).rejects.toMatchObject({
+    name: "ConfigError",
+    code: "UNKNOWN_KEY",
+    message: expect.stringContaining(`did you mean "${meant}"?`),
+  });
+});
+
+test.each([
+  [{ sMax: 1e-300 }, /^sMax must be a number from 1 /],
+  [{ c: 1e308 }, /^c must be a number from 0 up, not 1e\+308/],
+  [{ lr: 1e-320 }, /^lr must be a number above 0, not 1e-320, which is 0 as the float32/],
+])(
+  "a setting %j that is nothing as a float32 is refused before there is a run",
+  async (settings, message) => {
+    const out = join(folder, `refused ${JSON.stringify(settings).length}`);
+
+    await expect(train({ dataset, settings: { ...tinySettings, ...settings }, out })).rejects.toMatchObject({
+      code: "BAD_VALUE",
+      message: expect.stringMatching(message),
+    });
+    expect(existsSync(out)).toBe(false);
+  },
+);

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { ConfigError, type DeviceName } from "@milliner/core";
+import { checkKeys, ConfigError, type OptionKeys, type DeviceName } from "@milliner/core";
 import { run, type RunEvent, type RunResult, type Scenario, type Verification } from "@milliner/continual";
 import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
 import type { Hat } from "@milliner/hat";
@@ -43,6 +43,24 @@ export interface TrainOptions extends Omit<DataOptions, "signal"> {
   readonly onWarning?: (message: string) => void;
 }
 
+const trainKeys: OptionKeys<TrainOptions> = {
+  experiment: true,
+  settings: true,
+  dataset: true,
+  out: true,
+  resume: true,
+  device: true,
+  threads: true,
+  verify: true,
+  onBrokenPromise: true,
+  signal: true,
+  onStart: true,
+  onEvent: true,
+  onWarning: true,
+  offline: true,
+  onProgress: true,
+};
+
 /** A run that is about to begin. */
 export interface TrainStart {
   readonly name: string;
@@ -72,6 +90,7 @@ export interface Trained {
  *   is not finite; the signal's reason when it was aborted; BrokenPromiseError at the end, see `run`
  */
 export async function train(options: TrainOptions = {}): Promise<Trained> {
+  checkKeys("train", options, trainKeys);
   const warnings: string[] = [];
   const warn = (message: string): void => {
     warnings.push(message);

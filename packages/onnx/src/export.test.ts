@@ -230,6 +230,10 @@ test("options that do not fit the network, or that nothing could read back, are 
   expect(refusal(images, { metadata: { "milliner.hash": "" } })).toMatchObject({ code: "RESERVED_KEY" });
   expect(refusal(images, { metadata: { key: "\ud800" } })).toBeInstanceOf(ConfigError);
   expect(refusal(images, { task: "\udc00" })).toMatchObject({ code: "BAD_OPTION" });
+  expect(refusal(images, { soft_max: true } as never)).toMatchObject({
+    code: "UNKNOWN_KEY",
+    message: 'exportNetwork has no option "soft_max"; did you mean "softmax"?',
+  });
 });
 
 test("a model without a word about its transform is refused; without one by name it takes floats", () => {

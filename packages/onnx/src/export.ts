@@ -1,10 +1,12 @@
 import {
+  checkKeys,
   ConfigError,
   elements,
   outputShape,
   parameterSpecs,
   pixelLookup,
   ShapeError,
+  type OptionKeys,
   type Network,
   type Parameters,
   type PixelLookup,
@@ -41,6 +43,16 @@ export interface ExportOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+const exportKeys: OptionKeys<ExportOptions> = {
+  transform: true,
+  layout: true,
+  name: true,
+  classes: true,
+  task: true,
+  softmax: true,
+  metadata: true,
+};
+
 /**
  * A network as the bytes of an ONNX file (opset 17, IR 8): one input `x`, the bytes of images or float32, and one float32
  * output `logits` or `probabilities`, both with a first dimension `batch` of any size. A transform stands at the graph's
@@ -68,6 +80,7 @@ export interface ExportOptions {
 export function exportNetwork(network: Network, parameters: Parameters, options: ExportOptions): Uint8Array {
   checkNetwork(network);
   const lookup = lookupOf(network, options);
+  checkKeys("exportNetwork", options, exportKeys);
   const { layout = lookup === null ? "nchw" : "nhwc", name = "milliner", softmax = false } = options;
   if (layout !== "nchw" && layout !== "nhwc") {
     throw new ConfigError("BAD_OPTION", `layout is "nchw" or "nhwc", not ${JSON.stringify(layout)}`);

@@ -1,4 +1,4 @@
-import { ConfigError, elements, NumericError, ShapeError } from "@milliner/core";
+import { checkKeys, ConfigError, elements, NumericError, ShapeError } from "@milliner/core";
 import { channelsFirst } from "./channels-first.ts";
 import { inspectModel, type ModelSummary } from "./inspect.ts";
 import { OnnxError } from "./onnx-error.ts";
@@ -65,6 +65,7 @@ export async function verifyModel(
   batches: Iterable<VerificationBatch>,
   options: VerificationOptions = {},
 ): Promise<ModelVerification> {
+  checkKeys("verifyModel", options, { tolerance: true, threads: true, layout: true, runtime: true });
   const { tolerance = 1e-5, threads = 1 } = options;
   if (!(tolerance > 0 && tolerance < Infinity)) {
     throw new ConfigError("BAD_OPTION", `the tolerance must be a number above 0, not ${tolerance}`);

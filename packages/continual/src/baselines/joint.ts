@@ -1,8 +1,8 @@
-import { ConfigError, forward, tensor, tidy, type Tape, type Tensor } from "@milliner/core";
+import { checkKeys, ConfigError, forward, tensor, tidy, type Tape, type Tensor } from "@milliner/core";
 import { add } from "@milliner/core/operations";
-import { fit, loadFit, publishedSchedule, saveFit, startFit, type FitState } from "../fit.ts";
+import { checkSchedule, fit, loadFit, publishedSchedule, saveFit, startFit, type FitState } from "../fit.ts";
 import type { CheckpointReader, CheckpointWriter, Learner, RunContext, TaskRecord } from "../learner.ts";
-import type { MultiHeadTrainingOptions } from "../multi-head-training.ts";
+import { multiHeadTrainingKeys, type MultiHeadTrainingOptions } from "../multi-head-training.ts";
 import { MultiHead } from "../multi-head.ts";
 import { joinSplits } from "../split.ts";
 import { supervised } from "../supervised.ts";
@@ -31,8 +31,15 @@ export class JointLearner implements Learner {
   #fit: FitState | null = null;
 
   constructor(options: JointOptions) {
+    checkKeys("JointLearner", options, { ...multiHeadTrainingKeys, scenario: true });
+    checkSchedule(options.schedule ?? publishedSchedule);
     this.#options = options;
-    this.#heads = new MultiHead(options);
+    this.#heads = this.#fresh();
+  }
+
+  #fresh(): MultiHead {
+    const { scenario: _, schedule: __, ...heads } = this.#options;
+    return new MultiHead(heads);
   }
 
   async learn(task: Task, run: RunContext): Promise<TaskRecord> {
@@ -50,7 +57,7 @@ export class JointLearner implements Learner {
       }
       this.#fit = startFit(task, schedule, this.#fit);
       this.#heads.dispose();
-      this.#heads = new MultiHead(this.#options);
+      this.#heads = this.#fresh();
       for (const { id, classes } of tasks) this.#heads.addTask(id, classes.length);
     }
     const union = unionOf(tasks);

@@ -1,4 +1,5 @@
 import { ConfigError, NativeError } from "../errors.ts";
+import { checkKeys } from "../option-keys.ts";
 import type { Backend, Precision } from "./backend.ts";
 import { bf16Backend, cpuBackend, refusedThreads, setCpuThreads } from "./cpu.ts";
 import { referenceBackend } from "./reference.ts";
@@ -35,8 +36,9 @@ export function selectBackend(
   device?: DeviceName,
   options: BackendOptions | ((message: string) => void) = {},
 ): Backend {
-  const { precision = "float32", onWarning } =
-    typeof options === "function" ? { onWarning: options } : options;
+  const given: BackendOptions = typeof options === "function" ? { onWarning: options } : options;
+  checkKeys("selectBackend", given, { precision: true, onWarning: true });
+  const { precision = "float32", onWarning } = given;
   const warn = warningsTo(onWarning);
   const backend = inFloat32(device, warn);
   switch (precision) {

@@ -5,6 +5,7 @@ import { linear, type DropoutDraw } from "../operations/linear.ts";
 import { maxPool2d } from "../operations/max-pool2d.ts";
 import { concat, flatten } from "../operations/shape.ts";
 import { Stream } from "../philox.ts";
+import { checkKeys } from "../option-keys.ts";
 import type { Tape } from "../tape.ts";
 import { sameShape, type Tensor } from "../tensor.ts";
 import { channelSpaces } from "./channel-spaces.ts";
@@ -27,6 +28,8 @@ export interface ForwardOptions {
   /** One gate per unit, by name of channel space. Spaces without an entry are open. */
   readonly gates?: ReadonlyMap<string, Tensor> | undefined;
 }
+
+const forwardKeys = { tape: true, training: true, gates: true } as const;
 
 /** A run of nodes that one kernel computes: a product and the layers behind it that nobody else reads. */
 interface Step {
@@ -177,6 +180,7 @@ export function forward(
   x: Tensor,
   options: ForwardOptions = {},
 ): Tensor {
+  checkKeys("forward", options, forwardKeys);
   if (!sameShape(x.shape.slice(1), network.inputShape)) {
     throw new ShapeError(
       "SHAPE_MISMATCH",

@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { checkKeys } from "../option-keys.ts";
 import type { Shape } from "../tensor.ts";
 import { checkSize, layerShape } from "./layer-shape.ts";
 import type { Layer } from "./layer.ts";
@@ -75,6 +76,7 @@ function pair(size: Size2d): readonly [number, number] {
 
 /** A fully connected layer with `units` outputs. */
 export function linear(units: number, options: LayerOptions = {}): Block {
+  checkKeys("linear", options, { name: true, bias: true });
   return { kind: "linear", units, bias: options.bias ?? true, name: options.name };
 }
 
@@ -84,6 +86,7 @@ export function conv2d(
   kernel: Size2d,
   options: LayerOptions & { readonly stride?: Size2d; readonly padding?: Size2d } = {},
 ): Block {
+  checkKeys("conv2d", options, { name: true, bias: true, stride: true, padding: true });
   return {
     kind: "conv2d",
     channels,
@@ -97,6 +100,7 @@ export function conv2d(
 
 /** Max pooling; the stride is the window's size unless said otherwise. */
 export function maxPool2d(kernel: Size2d, options: { readonly stride?: Size2d } = {}): Block {
+  checkKeys("maxPool2d", options, { stride: true });
   return { kind: "max-pool2d", kernel: pair(kernel), stride: pair(options.stride ?? kernel) };
 }
 

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { keep } from "../memory.ts";
+import { checkKeys } from "../option-keys.ts";
 import { Stream } from "../philox.ts";
 import { elements, Tensor, type Shape } from "../tensor.ts";
 import { parameterShapes } from "./layer.ts";
@@ -59,6 +60,7 @@ export function initialise(
   network: Network,
   options: { readonly backend: Backend; readonly seed: number; readonly scheme?: Initialiser },
 ): Map<string, Tensor> {
+  checkKeys("initialise", options, { backend: true, seed: true, scheme: true });
   const { backend, seed, scheme = "uniform-fan-in" } = options;
   return new Map(
     parameterSpecs(network).map((spec) => {

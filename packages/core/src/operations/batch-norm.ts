@@ -1,4 +1,6 @@
 import { ConfigError, ShapeError } from "../errors.ts";
+import { checkNumber } from "../number-range.ts";
+import { checkKeys, type OptionKeys } from "../option-keys.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
 import { checkEpsilon, checkPerChannel } from "./normalisation.ts";
@@ -18,6 +20,15 @@ export interface BatchNormOptions {
   /** A ReLU behind it, in the same pass. Default false. */
   readonly relu?: boolean | undefined;
 }
+
+const batchNormKeys: OptionKeys<BatchNormOptions> = {
+  runningMean: true,
+  runningVariance: true,
+  momentum: true,
+  eps: true,
+  training: true,
+  relu: true,
+};
 
 /**
  * `gamma (x - mean) / sqrt(variance + eps) + beta` for every channel, the last dimension. In training mean and biased
@@ -39,6 +50,7 @@ export function batchNorm(
   options: BatchNormOptions = {},
   tape?: Tape,
 ): Tensor {
+  checkKeys("batchNorm", options, batchNormKeys);
   const {
     runningMean,
     runningVariance,
@@ -56,8 +68,7 @@ export function batchNorm(
   }
   checkPerChannel("batchNorm", channels, { gamma, beta, runningMean, runningVariance });
   checkEpsilon("batchNorm", eps);
-  if (!(momentum >= 0 && momentum <= 1))
-    throw new ConfigError("BAD_VALUE", `batchNorm: momentum must be from 0 to 1, not ${momentum}`);
+  checkNumber("batchNorm: momentum", momentum, { from: 0, upTo: 1 });
   if ((runningMean === undefined) !== (runningVariance === undefined) || (!training && !runningMean)) {
     throw new ConfigError(
       "MISSING_PARAMETER",

@@ -1,7 +1,8 @@
 import { ShapeError } from "../errors.ts";
+import { checkKeys } from "../option-keys.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
-import type { LinearOptions } from "./linear.ts";
+import { linearKeys, type LinearOptions } from "./linear.ts";
 import { integersOf, pooledShape } from "./max-pool2d.ts";
 
 /**
@@ -14,6 +15,8 @@ export interface Conv2dOptions extends LinearOptions {
   /** Max pooling between dropout and the gate, as `maxPool2d`. */
   readonly pool?: Pooling | undefined;
 }
+
+const conv2dKeys = { ...linearKeys, stride: true, padding: true, pool: true } as const;
 
 /** Windows that do not overlap: no stride is smaller than its side of the kernel. */
 export interface Pooling {
@@ -36,6 +39,7 @@ export function overlaps({ kernel, stride }: Pooling): boolean {
  *   the output
  */
 export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?: Tape): Tensor {
+  checkKeys("conv2d", options, conv2dKeys);
   const { bias, stride = [1, 1], padding = [0, 0], relu = false, dropout, gate, pool } = options;
   if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[3] !== w.shape[3]) {
     throw new ShapeError(

@@ -1,4 +1,5 @@
 import { ShapeError } from "../errors.ts";
+import { checkKeys } from "../option-keys.ts";
 import type { Tape } from "../tape.ts";
 import { elements, type Tensor } from "../tensor.ts";
 import { checkEpsilon, checkPerChannel, normaliseGroups } from "./normalisation.ts";
@@ -29,6 +30,7 @@ export function groupNorm(
   options: GroupNormOptions = {},
   tape?: Tape,
 ): Tensor {
+  checkKeys("groupNorm", options, { eps: true });
   const { eps = 1e-5 } = options;
   const [n = 0, channels = 0] = [x.shape[0], x.shape.at(-1)];
   const positions = elements(x.shape.slice(1, -1));

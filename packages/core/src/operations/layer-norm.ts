@@ -1,4 +1,5 @@
 import { ShapeError } from "../errors.ts";
+import { checkKeys } from "../option-keys.ts";
 import type { Tape } from "../tape.ts";
 import { elements, sameShape, type Tensor } from "../tensor.ts";
 import { checkEpsilon, normaliseGroups } from "./normalisation.ts";
@@ -27,6 +28,7 @@ export function layerNorm(
   options: LayerNormOptions = {},
   tape?: Tape,
 ): Tensor {
+  checkKeys("layerNorm", options, { eps: true });
   const { eps = 1e-5 } = options;
   const channels = elements(gamma.shape);
   const ending = gamma.shape.length === 0 ? [] : x.shape.slice(-gamma.shape.length);

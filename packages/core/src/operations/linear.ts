@@ -1,4 +1,5 @@
 import { ShapeError } from "../errors.ts";
+import { checkKeys } from "../option-keys.ts";
 import type { Stream } from "../philox.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
@@ -25,6 +26,9 @@ export interface LinearOptions {
   readonly gate?: Tensor | undefined;
 }
 
+/** All keys of `LinearOptions`. */
+export const linearKeys = { bias: true, relu: true, dropout: true, gate: true } as const;
+
 function vector(t: Tensor | undefined, units: number, what: string): void {
   if (t !== undefined && (t.shape.length !== 1 || t.shape[0] !== units)) {
     throw new ShapeError(
@@ -43,6 +47,7 @@ function vector(t: Tensor | undefined, units: number, what: string): void {
  * @throws ShapeError when the shapes do not fit
  */
 export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?: Tape): Tensor {
+  checkKeys("linear", options, linearKeys);
   const { bias, relu = false, dropout, gate } = options;
   if (x.shape.length !== 2 || w.shape.length !== 2 || x.shape[1] !== w.shape[1]) {
     throw new ShapeError(

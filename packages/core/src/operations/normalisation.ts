@@ -1,4 +1,5 @@
-import { ConfigError, ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
+import { checkNumber } from "../number-range.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
 
@@ -20,8 +21,7 @@ export function checkPerChannel(
 
 /** Refuses an `eps` that would divide by zero where a variance is 0. */
 export function checkEpsilon(operation: string, eps: number): void {
-  if (!(eps > 0 && Number.isFinite(eps)))
-    throw new ConfigError("BAD_VALUE", `${operation}: eps must be a finite number above 0, not ${eps}`);
+  checkNumber(`${operation}: eps`, eps, { above: 0 });
 }
 
 /** What x is to the kernels of group normalisation. */

@@ -1,4 +1,5 @@
 import type { Locks } from "../network/locks.ts";
+import { checkKeys } from "../option-keys.ts";
 import type { Gradients } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { adamStateNames, takeAdamSteps } from "./adam-step.ts";
@@ -38,6 +39,7 @@ export class AdamW implements Optimizer {
 
   /** @throws ConfigError when a setting is outside its range */
   constructor(options: AdamWOptions) {
+    checkKeys("AdamW", options, { lr: true, betas: true, eps: true, weightDecay: true });
     const { lr, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01 } = options;
     checkLr(lr);
     checkBetas(betas);

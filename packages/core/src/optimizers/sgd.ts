@@ -1,10 +1,11 @@
 import { ConfigError } from "../errors.ts";
 import type { Locks } from "../network/locks.ts";
+import { checkKeys } from "../option-keys.ts";
 import type { Gradients } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkFinite, safeBound } from "./check-finite.ts";
 import { gradientNormBound, norm } from "./gradient-norm.ts";
-import { checkLr, checkWeightDecay } from "./hyperparameters.ts";
+import { checkLr, checkMomentum, checkWeightDecay } from "./hyperparameters.ts";
 import type { Optimizer, OptimizerState } from "./optimizer.ts";
 import { ParameterStates, type ParameterState } from "./parameter-state.ts";
 import { takeSteps, type ParameterStep } from "./parameter-step.ts";
@@ -40,12 +41,11 @@ export class Sgd implements Optimizer {
 
   /** @throws ConfigError when a setting is outside its range */
   constructor(options: SgdOptions) {
+    checkKeys("Sgd", options, { lr: true, momentum: true, nesterov: true, weightDecay: true });
     const { lr, momentum = 0, nesterov = false, weightDecay = 0 } = options;
     checkLr(lr);
     checkWeightDecay(weightDecay);
-    if (!(momentum >= 0 && Number.isFinite(momentum))) {
-      throw new ConfigError("BAD_MOMENTUM", `momentum must be a number from 0 up, not ${momentum}`);
-    }
+    checkMomentum(momentum);
     if (nesterov && momentum === 0) {
       throw new ConfigError("BAD_MOMENTUM", `nesterov needs a momentum above 0, such as 0.9`);
     }

@@ -1,5 +1,4 @@
-import { ConfigError } from "@milliner/core";
-import { suggestion } from "../settings/nearest.ts";
+import { ConfigError, suggestion } from "@milliner/core";
 import type { Settings } from "../settings/settings.ts";
 import { permutedMnist } from "./permuted-mnist.ts";
 import { splitFashionMnist } from "./split-fashion-mnist.ts";

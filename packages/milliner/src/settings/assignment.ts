@@ -1,6 +1,5 @@
-import { ConfigError } from "@milliner/core";
+import { ConfigError, suggestion } from "@milliner/core";
 import { parse } from "yaml";
-import { suggestion } from "./nearest.ts";
 import { settingKeys, settingSpecs, type Settings } from "./settings.ts";
 
 /** A value that somebody gave to a key, and where: `run.yaml line 7` or `--set`. */

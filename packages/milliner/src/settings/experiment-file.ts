@@ -1,10 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
-import { ConfigError } from "@milliner/core";
+import { ConfigError, suggestion } from "@milliner/core";
 import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node, type Pair } from "yaml";
 import { presetNamed } from "../presets/index.ts";
 import { assign, shown, type Assignment } from "./assignment.ts";
-import { suggestion } from "./nearest.ts";
 import { settingKeys, type ScenarioKind, type Settings } from "./settings.ts";
 
 /** What is to be trained: a preset or a file, with every value filled in. */
