@@ -38,10 +38,10 @@ test("images in memory are trained on, exported and verified without a file of t
 test("an exported model says what it is a model of", async () => {
   const out = join(folder, "model");
 
-  await exportRun(memory, { out, tasks: [1], verify: "off" });
+  const exported = await exportRun(memory, { out, tasks: [1], verify: "off" });
 
   const bytes = readFileSync(join(out, "task-1.onnx"));
-  const { metadata, inputs, outputs } = inspectModel(bytes, "task-1.onnx");
+  const { metadata, inputs, outputs, parameters } = inspectModel(bytes, "task-1.onnx");
 
   expect(metadata.get("milliner.task")).toBe("c, d");
   expect(metadata.get("milliner.classes")).toBe('["c","d"]');
@@ -49,6 +49,7 @@ test("an exported model says what it is a model of", async () => {
   expect(metadata.get("Image.NominalPixelRange")).toBe("NominalRange_0_255");
   expect(inputs).toEqual([{ name: "x", dtype: "uint8", shape: ["batch", 8, 8, 1] }]);
   expect(outputs[0]!.shape).toEqual(["batch", 2]);
+  expect(parameters).toBe(exported.tasks[0]!.parameters);
 });
 
 test("without its images a run is exported unverified, or not at all", async () => {

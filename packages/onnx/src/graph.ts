@@ -33,17 +33,21 @@ export interface GraphNode {
   readonly operation: string;
   readonly inputs: readonly string[];
   readonly output: string;
-  readonly attributes: Readonly<Record<string, number | readonly number[]>>;
+  readonly attributes: Readonly<Record<string, number | readonly number[] | Constant>>;
 }
 
-/** A constant. */
+/** Numbers that belong to an operation and are no parameter of the network, in the order of `shape`. */
+export interface Constant {
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Int32Array | BigInt64Array;
+}
+
+/** A parameter of the network, in float32. */
 export interface Initializer {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Default float32. */
-  readonly type?: "float32" | "int32" | "int64";
   /** The elements in the order of `shape`; asked for once. */
-  readonly values: () => Float32Array | Int32Array | BigInt64Array;
+  readonly values: () => Float32Array;
 }
 
 /** A value with a batch of any size before `shape`. */
@@ -104,6 +108,10 @@ function encodeNode(node: GraphNode): MessageWriter {
     const attribute = new MessageWriter().string(attributeField.name, name);
     if (typeof value === "number") {
       attribute.integer(attributeField.i, value).integer(attributeField.type, attributeType.int);
+    } else if ("shape" in value) {
+      attribute
+        .message(attributeField.t, encodeConstant(value))
+        .integer(attributeField.type, attributeType.tensor);
     } else {
       // Not packed: onnx.proto is proto2, where repeated numbers are unpacked unless they say otherwise.
       for (const one of value) attribute.integer(attributeField.ints, one);
@@ -114,16 +122,21 @@ function encodeNode(node: GraphNode): MessageWriter {
   return message;
 }
 
-function encodeTensor({ name, shape, type = "float32", values }: Initializer): MessageWriter {
+function encodeTensor({ name, shape, values }: Initializer): MessageWriter {
+  return tensorHead(shape, "float32")
+    .string(tensorField.name, name)
+    .payload(tensorField.rawData, { length: 4 * elements(shape), make: () => littleEndianBytes(values()) });
+}
+
+function encodeConstant({ shape, values }: Constant): MessageWriter {
+  const type = values instanceof Float32Array ? "float32" : values instanceof Int32Array ? "int32" : "int64";
+  return tensorHead(shape, type).bytes(tensorField.rawData, littleEndianBytes(values));
+}
+
+function tensorHead(shape: readonly number[], type: keyof typeof dataType): MessageWriter {
   const message = new MessageWriter();
   for (const size of shape) message.integer(tensorField.dims, size);
-  return message
-    .integer(tensorField.dataType, dataType[type])
-    .string(tensorField.name, name)
-    .payload(tensorField.rawData, {
-      length: (type === "int64" ? 8 : 4) * elements(shape),
-      make: () => littleEndianBytes(values()),
-    });
+  return message.integer(tensorField.dataType, dataType[type]);
 }
 
 function encodeValue({ name, type, shape, isImage = false }: GraphValue): MessageWriter {

@@ -43,7 +43,7 @@ export const attributeField = {
 } as const;
 
 /** Values of an attribute's field `type`. */
-export const attributeType = { int: 2, ints: 7 } as const;
+export const attributeType = { int: 2, tensor: 4, ints: 7 } as const;
 
 export const tensorField = {
   dims: 1,

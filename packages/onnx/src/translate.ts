@@ -8,7 +8,7 @@ import {
   type Shape,
 } from "@milliner/core";
 import { channelsFirst } from "./channels-first.ts";
-import type { Graph, GraphNode, Initializer } from "./graph.ts";
+import type { Constant, Graph, GraphNode, Initializer } from "./graph.ts";
 import { dataType } from "./schema.ts";
 
 /** Where the channels of an image stand: [batch, channels, height, width] or [batch, height, width, channels]. */
@@ -80,32 +80,23 @@ class Translator {
       // 0: as it is, which is the batch, of any size.
       const flat = isFirst ? [0, channels, count] : [0, count, channels];
       name = this.#reshape("input/pixels", name, flat);
-      const places = this.#constant("input/permutation", [count], () => pixels, "int32");
+      const places = this.#constant("input/permutation", [count], pixels);
       name = this.#emit("input/permuted", "Gather", [name, places], { axis: isFirst ? 2 : 1 });
       name = this.#reshape("input/image", name, [0, ...inLayout(shape, layout)]);
     }
     name = this.#emit("input/bytes", "Cast", [name], { to: dataType.int32 });
     if (channels > 1) {
       // The tables of all channels are one: where each begins is added to its bytes.
-      const starts = this.#constant(
-        "input/starts",
-        isFirst ? [channels, 1, 1] : [channels],
-        () => Int32Array.from(tables, (_, channel) => 256 * channel),
-        "int32",
-      );
-      name = this.#emit("input/rows", "Add", [name, starts]);
+      const starts = Int32Array.from(tables, (_, channel) => 256 * channel);
+      const offsets = this.#constant("input/offsets", isFirst ? [channels, 1, 1] : [channels], starts);
+      name = this.#emit("input/rows", "Add", [name, offsets]);
     }
-    const table = this.#constant("input/table", [256 * channels], () => joined(tables));
+    const table = this.#constant("input/table", [256 * channels], joined(tables));
     return this.#emit("input/values", "Gather", [table, name], { axis: 0 });
   }
 
   #reshape(name: string, source: string, shape: readonly number[]): string {
-    const sizes = this.#constant(
-      `${name}/shape`,
-      [shape.length],
-      () => BigInt64Array.from(shape, BigInt),
-      "int64",
-    );
+    const sizes = this.#constant(`${name}/shape`, [shape.length], BigInt64Array.from(shape, BigInt));
     return this.#emit(name, "Reshape", [source, sizes]);
   }
 
@@ -193,22 +184,22 @@ class Translator {
     const [outputs = 0, ...window] = weight.shape;
     const shape = isConvolution ? [outputs, ...inLayout(window, "nchw")] : weight.shape;
     const values = () => (isConvolution ? channelsFirst(weight.data, weight.shape) : weight.data);
-    names.push(this.#constant(`${node.name}.weight`, shape, values));
+    names.push(this.#parameter(`${node.name}.weight`, shape, values));
     if ("bias" in node.layer && node.layer.bias) {
       const bias = this.#parameters.get(`${node.name}.bias`)!;
-      names.push(this.#constant(`${node.name}.bias`, bias.shape, () => bias.data));
+      names.push(this.#parameter(`${node.name}.bias`, bias.shape, () => bias.data));
     }
     return names;
   }
 
-  #constant(
-    name: string,
-    shape: Shape,
-    values: Initializer["values"],
-    type: NonNullable<Initializer["type"]> = "float32",
-  ): string {
-    this.#initializers.push({ name, shape, type, values });
+  #parameter(name: string, shape: Shape, values: () => Float32Array): string {
+    this.#initializers.push({ name, shape, values });
     return name;
+  }
+
+  /** What the graph itself needs: in a node, so that the file's initialisers are the network's parameters. */
+  #constant(name: string, shape: Shape, values: Constant["values"]): string {
+    return this.#emit(name, "Constant", [], { value: { shape, values } });
   }
 
   /** The name of a value in a layout, which is made by a Transpose when first asked for. */
