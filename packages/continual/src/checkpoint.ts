@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import {
   CheckpointError,
@@ -8,6 +7,7 @@ import {
   writeSafetensors,
   type SafetensorsTensor,
 } from "@milliner/core";
+import { DataError, readBoundedFile } from "@milliner/data";
 import { writeFileAtomically } from "./atomic-file.ts";
 import { checkDepth, jsonCopy } from "./checkpoint-json.ts";
 import type { CheckpointReader, CheckpointWriter, Learner, StoredArray } from "./learner.ts";
@@ -113,10 +113,10 @@ async function writeHeader(path: string, body: object): Promise<void> {
 }
 
 async function readHeader(path: string): Promise<StoredJson> {
-  const text = await readBounded(path, largestJsonBytes);
+  const bytes = await readBounded(path, largestJsonBytes);
   let value: unknown;
   try {
-    value = JSON.parse(text.toString("utf8"));
+    value = JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
     throw new CheckpointError("DAMAGED", `${path} is not JSON; the file is damaged`, { cause: error });
   }
@@ -198,22 +198,14 @@ function storedArray(data: SafetensorsTensor["data"], name: string, file: string
   );
 }
 
-async function readBounded(path: string, largest: number): Promise<Buffer> {
+async function readBounded(path: string, largest: number): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    const found = await stat(path);
-    if (!found.isFile()) throw new CheckpointError("READ_FAILED", `${path} is not a file`); // a pipe would never end
-    const { size } = found;
-    if (size > largest) {
-      throw new CheckpointError(
-        "TOO_LARGE",
-        `${path} has ${size} bytes, more than the ${largest} that it may have`,
-      );
-    }
-    return await readFile(path);
+    return await readBoundedFile(path, largest);
   } catch (error) {
-    if (error instanceof CheckpointError) throw error;
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    throw new CheckpointError("READ_FAILED", `${path} cannot be read (${code})`, { cause: error });
+    if (!(error instanceof DataError)) throw error;
+    throw new CheckpointError(error.code === "TOO_LARGE" ? "TOO_LARGE" : "READ_FAILED", error.message, {
+      cause: error,
+    });
   }
 }
 

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
-import { link, open, readFile, rm } from "node:fs/promises";
+import { link, open, rm } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import { ConfigError } from "@milliner/core";
+import { readBoundedFile } from "@milliner/data";
 import { writeError } from "./atomic-file.ts";
 
 /** A run folder that this process owns, until `release`. */
@@ -44,6 +45,9 @@ export async function lockRun(folder: string): Promise<RunLock> {
 
 const lockName = "run.lock";
 
+/** A lock is one line. */
+const largestBytes = 2 ** 16;
+
 async function take(path: string, mine: string, folder: string): Promise<void> {
   // Twice: once more after a stale lock has been cleared away. Who loses the race for it then meets a live owner.
   for (let attempt = 0; attempt < 2; attempt++) {
@@ -77,7 +81,10 @@ async function clearStale(path: string, stale: string, mine: string, folder: str
 }
 
 function read(path: string): Promise<string | null> {
-  return readFile(path, "utf8").catch(() => null);
+  return readBoundedFile(path, largestBytes).then(
+    (bytes) => new TextDecoder().decode(bytes),
+    () => null,
+  );
 }
 
 function lockedBy(owner: Owner | null, folder: string, path: string): ConfigError {

@@ -4,23 +4,51 @@ import { type FileHandle, open } from "node:fs/promises";
 import { DataError } from "./data-error.ts";
 
 /**
- * Reads a whole regular file, after looking at its size.
+ * Reads a whole regular file, and takes memory for no more than was said: what counts is what is read, not what a look at the
+ * path said before. A pipe is refused and not waited for; what has no size (a file of /proc) or grows meanwhile is read on.
  *
  * @param path - the file
  * @param maxBytes - the largest size to take memory for
  * @returns its bytes; the caller owns them
  * @throws DataError `FILE_MISSING`, `READ_FAILED` (also for what is no regular file), `TOO_LARGE`
  */
-export async function readBoundedFile(path: string, maxBytes: number): Promise<Uint8Array> {
+export async function readBoundedFile(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   return withFile(path, async (file, size) => {
-    if (size > maxBytes) {
-      throw new DataError(
-        "TOO_LARGE",
-        `${path} has ${size} bytes, more than the limit of ${maxBytes}: is it the right file?`,
-      );
+    refuseLarger(path, size, maxBytes);
+    const start = await readAt(file, 0, size);
+    const pieces = [start];
+    let length = start.length;
+    // Nobody has seen the end yet, unless it came too early.
+    while (length >= size) {
+      const piece = await readAt(file, length, pieceBytes);
+      if (piece.length === 0) break;
+      pieces.push(piece);
+      length += piece.length;
+      refuseLarger(path, length, maxBytes);
     }
-    return readAtStart(file, size);
+    return pieces.length === 1 ? start : concatenated(pieces, length);
   });
+}
+
+const pieceBytes = 2 ** 16;
+
+function concatenated(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+function refuseLarger(path: string, size: number, maxBytes: number): void {
+  if (size > maxBytes) {
+    throw new DataError(
+      "TOO_LARGE",
+      `${path} has ${size} bytes, more than the limit of ${maxBytes}: is it the right file?`,
+    );
+  }
 }
 
 /**
@@ -32,7 +60,7 @@ export async function readBoundedFile(path: string, maxBytes: number): Promise<U
  * @throws DataError `FILE_MISSING`, `READ_FAILED`
  */
 export async function readFilePrefix(path: string, count: number): Promise<Uint8Array> {
-  return withFile(path, (file, size) => readAtStart(file, Math.min(size, count)));
+  return withFile(path, (file) => readAt(file, 0, count));
 }
 
 async function withFile<T>(path: string, read: (file: FileHandle, size: number) => Promise<T>): Promise<T> {
@@ -51,18 +79,17 @@ async function withFile<T>(path: string, read: (file: FileHandle, size: number) 
   }
 }
 
-/**
- * A file that shrinks meanwhile gives fewer bytes, one that grows no more: the memory taken is `count` bytes.
- */
-async function readAtStart(file: FileHandle, count: number): Promise<Uint8Array> {
+/** `count` bytes from `position` on, fewer where the file ends before. */
+async function readAt(file: FileHandle, position: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(count);
   let length = 0;
   while (length < count) {
-    const { bytesRead } = await file.read(bytes, length, count - length, length);
+    const wanted = Math.min(count - length, 2 ** 30); // no system reads 2 GiB at once
+    const { bytesRead } = await file.read(bytes, length, wanted, position + length);
     if (bytesRead === 0) break;
     length += bytesRead;
   }
-  return bytes.subarray(0, length);
+  return length === count ? bytes : bytes.slice(0, length);
 }
 
 /**

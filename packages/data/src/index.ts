@@ -1,4 +1,5 @@
 export type { PixelRange } from "./byte-values.ts";
+export { readBoundedFile } from "./bounded-file.ts";
 export { defaultCacheFolder } from "./cache-folder.ts";
 export { DataError, type DataErrorCode } from "./data-error.ts";
 export {

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import {
   checkKeys,
@@ -29,6 +28,7 @@ import { checkImages, loadDataAgain, type DataOptions } from "./data-source.ts";
 import type { DeviceOptions } from "./device.ts";
 import { openRun, type LearnedRun } from "./learned-run.ts";
 import { makeScenario, makeTransform } from "./model.ts";
+import { readRunText } from "./run-text.ts";
 
 /** What is exported, and how it is checked. */
 export interface ExportRunOptions extends DataOptions, DeviceOptions {
@@ -323,7 +323,7 @@ async function writeVerification({ folder, runtime, tasks }: ExportedRun): Promi
 
 async function earlierTasks(path: string): Promise<readonly ExportedTask[]> {
   try {
-    const found: unknown = JSON.parse(await readFile(path, "utf8"));
+    const found: unknown = JSON.parse((await readRunText(path, "verification.json")) ?? "null");
     const isObject = found !== null && typeof found === "object" && "format" in found && "tasks" in found;
     const isOurs = isObject && found.format === verificationFormat && Array.isArray(found.tasks);
     return isOurs ? (found.tasks as unknown[]).filter(isEntry) : [];

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { CheckpointError } from "@milliner/core";
 import { CheckpointFolder, parseRecord, readCheckpoint, resultFile, StoredJson } from "@milliner/continual";
+import { readRunText } from "./run-text.ts";
 import { readRunFile, type RunNotes } from "./settings/run-file.ts";
 import type { Settings } from "./settings/settings.ts";
 
@@ -52,10 +52,10 @@ export async function summariseRun(run: string): Promise<RunSummary> {
 async function readResult(run: string): Promise<StoredJson | null> {
   const path = resultFile(run);
   try {
-    return new StoredJson(JSON.parse(await readFile(path, "utf8")), path);
+    const text = await readRunText(path, "result.json");
+    return text === null ? null : new StoredJson(JSON.parse(text), path);
   } catch (cause) {
     if (cause instanceof CheckpointError) throw cause;
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return null;
     throw new CheckpointError(
       "DAMAGED",
       `${path} cannot be read as JSON; resume the run, which writes it anew`,

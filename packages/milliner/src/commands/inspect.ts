@@ -1,7 +1,8 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { ConfigError, elements, readSafetensors } from "@milliner/core";
 import { recogniseFile } from "@milliner/data";
+import { readBoundedFile } from "@milliner/data";
 import { inspectModel, printable, type ModelSummary, type ValueSummary } from "@milliner/onnx";
 import type { Command } from "commander";
 import { fastMode } from "../device.ts";
@@ -43,15 +44,8 @@ type Found =
   | TensorFile;
 
 async function inspect(path: string): Promise<Found> {
-  const { isFolder, size } = await look(path);
-  if (isFolder) return { kind: "run", summary: await summariseRun(path) };
-  if (size > largestBytes) {
-    throw new ConfigError(
-      "TOO_LARGE",
-      `${path} has ${size} bytes; files of up to ${largestBytes} can be inspected`,
-    );
-  }
-  const content = await readFile(path);
+  if (await isFolder(path)) return { kind: "run", summary: await summariseRun(path) };
+  const content = await readBoundedFile(path, largestBytes);
   switch (kindOf(content, path)) {
     case "safetensors": {
       const { tensors } = readSafetensors(content, path);
@@ -77,10 +71,9 @@ function kindOf(content: Uint8Array, path: string): "safetensors" | "onnx" {
   );
 }
 
-async function look(path: string): Promise<{ readonly isFolder: boolean; readonly size: number }> {
+async function isFolder(path: string): Promise<boolean> {
   try {
-    const found = await stat(path);
-    return { isFolder: found.isDirectory(), size: found.size };
+    return (await stat(path)).isDirectory();
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
     const reason = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;

@@ -1,6 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { ConfigError, suggestion } from "@milliner/core";
+import { DataError, readBoundedFile } from "@milliner/data";
 import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node, type Pair } from "yaml";
 import { presetNamed } from "../presets/index.ts";
 import { assign, shown, type Assignment } from "./assignment.ts";
@@ -50,28 +50,14 @@ export async function readExperimentFile(path: string): Promise<Experiment> {
 /** @throws ConfigError (`FILE_MISSING`, `READ_FAILED`, `TOO_LARGE`) */
 export async function readSettingsFile(path: string): Promise<string> {
   try {
-    const { size } = await stat(path);
-    if (size > largestBytes) {
-      throw new ConfigError(
-        "TOO_LARGE",
-        `${path} has ${size} bytes; a file of settings has at most ${largestBytes}`,
-      );
-    }
-    return await readFile(path, "utf8");
+    return new TextDecoder().decode(await readBoundedFile(path, largestBytes));
   } catch (cause) {
-    if (cause instanceof ConfigError) throw cause;
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
-    throw code === "ENOENT"
-      ? new ConfigError("FILE_MISSING", `there is no file ${path}; give a preset or a file of settings`, {
-          cause,
-        })
-      : new ConfigError(
-          "READ_FAILED",
-          `${path} cannot be read (${code}); check that it is a file and that you may read it`,
-          {
-            cause,
-          },
-        );
+    if (!(cause instanceof DataError)) throw cause;
+    if (cause.code === "FILE_MISSING") {
+      const sentence = `there is no file ${path}; give a preset or a file of settings`;
+      throw new ConfigError("FILE_MISSING", sentence, { cause });
+    }
+    throw new ConfigError(cause.code === "TOO_LARGE" ? "TOO_LARGE" : "READ_FAILED", cause.message, { cause });
   }
 }
 
