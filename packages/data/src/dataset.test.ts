@@ -191,6 +191,16 @@ test("a data set whose classes all have training images is kept as it is, withou
   expect(dataset.warnings).toEqual([]);
 });
 
+test("training images without a pixel above 1 are kept, with a warning that they may have been floats", () => {
+  const set = (brightest: number) =>
+    createImageSet({ images: Uint8Array.of(0, brightest), shape: [1, 1, 1], count: 2 }, [0, 0], ["a"]);
+
+  expect(createDataset("dark", set(1), set(2)).warnings).toEqual([
+    "dark has no training pixel above 1 of 255: if they were floats from 0 to 1, give those with range: [0, 1].",
+  ]);
+  expect(createDataset("dark", set(2), set(1)).warnings).toEqual([]);
+});
+
 test("test images none of which can have been learned are an error", () => {
   const classes = ["a", "b"];
 

@@ -149,9 +149,10 @@ export function createDataset(name: string, train: ImageSet, test: ImageSet): Da
         `give both the same list.`,
     );
   }
+  const warnings = train.images.some((pixel) => pixel > 1) ? [] : [nearlyBlack(name)];
   const present = new Set(train.labels);
   const kept = classes.flatMap((_, label) => (present.has(label) ? [label] : []));
-  if (kept.length === classes.length) return { name, train, test, classes, warnings: [] };
+  if (kept.length === classes.length) return { name, train, test, classes, warnings };
 
   const [learned, tested] = [onlyClasses(train, kept), onlyClasses(test, kept)];
   if (tested.labels.length === 0) {
@@ -161,7 +162,7 @@ export function createDataset(name: string, train: ImageSet, test: ImageSet): Da
     );
   }
   const dropped = classes.filter((_, label) => !present.has(label));
-  const warnings = [leftOut(name, dropped, test.labels.length - tested.labels.length)];
+  warnings.push(leftOut(name, dropped, test.labels.length - tested.labels.length));
   return { name, train: learned, test: tested, classes: learned.classes, warnings };
 }
 
@@ -181,6 +182,11 @@ function onlyClasses({ images, shape, labels, classes }: ImageSet, kept: readonl
     labels: Uint8Array.from(positions, (position) => renumbered.get(labels[position]!)!),
     classes: kept.map((label) => classes[label]!),
   };
+}
+
+// Floats from 0 to 1 that somebody stored as bytes look so, and have lost everything between.
+function nearlyBlack(name: string): string {
+  return `${name} has no training pixel above 1 of 255: if they were floats from 0 to 1, give those with range: [0, 1].`;
 }
 
 function leftOut(name: string, dropped: readonly string[], testImages: number): string {
