@@ -1,6 +1,12 @@
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { fsync } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { CheckpointError } from "@milliner/core";
+import { makeFolder as makeFolders } from "@milliner/data";
+
+/** Returns when a file is on the disk. Not `FileHandle.sync`: the handles of Yarn's Plug'n'Play do not have it. */
+export const flush: (fd: number) => Promise<void> = promisify(fsync);
 
 /** Ending of files that are not whole yet. Nobody reads them; who owns the run folder removes those of a killed run. */
 export const asideSuffix = ".part";
@@ -26,7 +32,7 @@ export function writeError(path: string, cause: unknown): CheckpointError {
 /** Makes a folder and those above it. */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolders(path);
   } catch (error) {
     if (error instanceof Error && "code" in error && (error.code === "EEXIST" || error.code === "ENOTDIR")) {
       throw new CheckpointError(
@@ -53,7 +59,7 @@ export async function writeFileAtomically(path: string, content: Uint8Array | st
     const file = await open(aside, "w");
     try {
       await file.writeFile(content);
-      await file.sync();
+      await flush(file.fd);
     } finally {
       await file.close();
     }
@@ -71,7 +77,7 @@ async function syncFolder(path: string): Promise<void> {
   if (process.platform === "win32") return;
   const folder = await open(path, "r");
   try {
-    await folder.sync();
+    await flush(folder.fd);
   } finally {
     await folder.close();
   }

@@ -182,6 +182,16 @@ test("a process that died while it cleared a dead one's lock away is not in the 
   expect(await readdir(folder)).toEqual([]);
 });
 
+test("what processes left that were killed on the way to the lock is swept up by the next owner", async () => {
+  await writeFile(join(folder, "run.lock.2f0e7a52-0000-0000-0000-000000000000.part"), "{");
+  await writeFile(join(folder, "run.lock.0123456789abcdef"), "{}");
+  await writeFile(join(folder, "a file of somebody else"), "");
+
+  await (await lockRun(folder)).release();
+
+  expect(await readdir(folder)).toEqual(["a file of somebody else"]);
+});
+
 test("letting go leaves the lock of who has taken the folder since, because a person had deleted the file", async () => {
   const first = await lockRun(folder);
   await rm(path);

@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
-import { link, open, rm } from "node:fs/promises";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
+import { link, open, readdir, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ConfigError } from "@milliner/core";
 import { readBoundedFile } from "@milliner/data";
-import { writeError } from "./atomic-file.ts";
+import { flush, writeError } from "./atomic-file.ts";
 
 /** A run folder that this process owns, until `release`. */
 export interface RunLock {
@@ -21,6 +21,7 @@ interface Owner {
 
 /**
  * Takes a run folder for this process. The lock is a file that names its owner; one that a dead process left is taken over.
+ * A process that ends by `process.exit` gives its folders back; one that is killed cannot.
  *
  * @param folder - exists
  * @throws ConfigError (`RUN_LOCKED`) when a live process owns it, or one on another machine, which cannot be asked
@@ -35,9 +36,12 @@ export async function lockRun(folder: string): Promise<RunLock> {
     id: randomUUID(),
   } satisfies Owner & { readonly id: string });
   await take(path, mine, folder);
+  hold(mine, path);
+  await sweep(folder);
   return {
     // Somebody may have deleted it, as the message invites to, and taken the folder since.
     release: async () => {
+      letGo(mine);
       if ((await read(path)) === mine) await rm(path, { force: true });
     },
   };
@@ -47,6 +51,39 @@ const lockName = "run.lock";
 
 /** A lock is one line. */
 const largestBytes = 2 ** 16;
+
+// The locks of this process, content and path: only the process knows when it ends, so it keeps them in one place, with one
+// listener.
+const held = new Map<string, string>();
+
+function hold(content: string, path: string): void {
+  if (held.size === 0) process.on("exit", giveBack);
+  held.set(content, path);
+}
+
+function letGo(content: string): void {
+  held.delete(content);
+  if (held.size === 0) process.off("exit", giveBack);
+}
+
+function giveBack(): void {
+  for (const [content, path] of held) {
+    try {
+      if (readFileSync(path, "utf8") === content) rmSync(path);
+    } catch {
+      // gone already, or the file system refuses: whoever comes next finds that the owner is dead
+    }
+  }
+}
+
+// What processes left that were killed while they took the lock or cleared one away. It is of no use to anybody once the
+// folder has a new owner; one who comes this moment and misses a file of theirs begins again, and meets that owner.
+async function sweep(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    if (name.startsWith(`${lockName}.`)) await rm(join(folder, name), { force: true });
+  }
+}
 
 async function take(path: string, mine: string, folder: string): Promise<void> {
   // Twice: once more after a stale lock has been cleared away. Who loses the race for it then meets a live owner.
@@ -102,7 +139,7 @@ async function createExclusively(path: string, content: string): Promise<boolean
     const file = await open(aside, "wx");
     try {
       await file.writeFile(content);
-      await file.sync();
+      await flush(file.fd);
     } finally {
       await file.close();
     }
@@ -110,6 +147,7 @@ async function createExclusively(path: string, content: string): Promise<boolean
     return true;
   } catch (error) {
     if (hasCode(error, "EEXIST")) return false;
+    if (hasCode(error, "ENOENT") && (await isThere(dirname(path)))) return false; // swept by one who took the folder this moment
     if (hasCode(error, "EPERM") || hasCode(error, "ENOTSUP") || hasCode(error, "ENOSYS")) {
       return await createWithoutLinks(path, content);
     }
@@ -117,6 +155,13 @@ async function createExclusively(path: string, content: string): Promise<boolean
   } finally {
     await rm(aside, { force: true }).catch(() => undefined);
   }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 // File systems without hard links (FAT, some network folders): exclusive too, but a crash between the two steps leaves an

@@ -79,3 +79,12 @@ test("the folder of a living run is refused to another process, and free once it
   expect((second.said as { message: string }).message).toContain(`process ${owner.child.pid}`);
   expect((await start("run", folder).ended).status).toBe(0);
 });
+
+test("a process that ends at once gives the folder back", async () => {
+  const folder = join(parent, "left");
+
+  const { status } = await start("leave", folder).ended;
+
+  expect(status).toBe(3);
+  expect(await readdir(folder)).not.toContain("run.lock");
+});

@@ -1,6 +1,7 @@
 // A small run as a process of its own, for tests that kill it, lock it out or take its disk away:
 //
 //     node run-process.mjs run FOLDER       runs or resumes; prints "event" at each event and its result at the end
+//     node run-process.mjs leave FOLDER     ends at once, with 3, at its first event
 //     node run-process.mjs verify FOLDER    prints what `verifyRun` finds
 //
 // An error of milliner's is printed as JSON and ends the process with 1. It runs dist/, which `npm run check` has built from
@@ -34,7 +35,10 @@ async function work() {
     resume: true,
     controls: [new SgdFrozenLearner(options)],
     checkpointSeconds: 0, // as many files as there can be
-    events: () => print("event"),
+    events: () => {
+      if (command === "leave") process.exit(3);
+      print("event");
+    },
   });
 }
 

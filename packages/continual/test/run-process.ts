@@ -25,7 +25,7 @@ export interface RunProcess {
 
 /** @param limitBlocks - no file of the process may be larger, in units of 512 bytes (`ulimit -f` of a POSIX shell) */
 export function start(
-  command: "run" | "verify",
+  command: "run" | "leave" | "verify",
   folder: string,
   limitBlocks: number | null = null,
 ): RunProcess {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -47,5 +47,20 @@ test("a path below a file is refused and leaves nothing behind", async () => {
   await expect(writeFileAtomically(join(folder, "file", "below"), new Uint8Array(1))).rejects.toMatchObject({
     code: "WRITE_FAILED",
   });
+  expect(await readdir(folder)).toEqual(["file"]);
+});
+
+test("handles that cannot bring themselves to the disk are no obstacle, as under Yarn's Plug'n'Play", async () => {
+  const handle = await open(folder, "r");
+  const prototype = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
+  await handle.close();
+  const { sync } = prototype;
+  prototype.sync = () => Promise.reject(new Error("Method not implemented."));
+  try {
+    await writeFileAtomically(join(folder, "file"), new Uint8Array(1));
+  } finally {
+    prototype.sync = sync;
+  }
+
   expect(await readdir(folder)).toEqual(["file"]);
 });

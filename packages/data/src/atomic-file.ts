@@ -1,8 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { fsync } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
 
 import { DataError } from "./data-error.ts";
+import { makeFolder } from "./make-folder.ts";
+
+// Not `FileHandle.sync`: the handles of Yarn's Plug'n'Play do not have it.
+const flush = promisify(fsync);
 
 /**
  * Writes a file aside and gives it its name when it is whole and on the disk. At any moment, whoever looks
@@ -11,17 +17,17 @@ import { DataError } from "./data-error.ts";
  *
  * @param path - the final name
  * @param bytes - the content
- * @throws DataError `WRITE_FAILED`; nothing is left behind then
+ * @throws DataError `DISK_FULL`, `WRITE_FAILED`; nothing is left behind then
  */
 export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(path);
   const aside = join(folder, `.${basename(path)}.${randomUUID()}.part`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const file = await open(aside, "wx");
     try {
       await file.writeFile(bytes);
-      await file.sync();
+      await flush(file.fd);
     } finally {
       await file.close();
     }
@@ -45,11 +51,19 @@ export async function removeFile(path: string): Promise<void> {
   }
 }
 
+const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
 function writeError(path: string, error: unknown): DataError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-  return new DataError(
-    "WRITE_FAILED",
-    `${path} cannot be written (${code}); check the folder's permissions and the space on its disk.`,
-    { cause: error },
-  );
+  return fullDisk.has(code)
+    ? new DataError(
+        "DISK_FULL",
+        `${path} cannot be written, the disk is full (${code}); free some space and try again.`,
+        { cause: error },
+      )
+    : new DataError(
+        "WRITE_FAILED",
+        `${path} cannot be written (${code}); check that its folder is there and that you may write to it.`,
+        { cause: error },
+      );
 }

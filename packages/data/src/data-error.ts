@@ -21,10 +21,12 @@
  * | `NOT_A_FOLDER` | a file in place of the folder that it lies in |
  * | `UNSUPPORTED_FORMAT` | images in a form that is not read: folders by class, CSV, archives of arrays |
  * | `READ_FAILED` | the file system refused to read; the reason is the `cause` |
+ * | `DISK_FULL` | there is no space left to write a file; the reason is the `cause` |
  * | `WRITE_FAILED` | the file system refused to write; the reason is the `cause` |
  * | `BAD_OPTION` | an option or argument outside its range |
  * | `OFFLINE` | a file would have to be downloaded and downloading was forbidden |
  * | `DOWNLOAD_FAILED` | no address gave the file; the reasons are the `cause` |
+ * | `DOWNLOAD_INTERRUPTED` | the network or the server failed on the way: the same may succeed later |
  * | `CHECKSUM_MISMATCH` | a file is not the published one |
  */
 export type DataErrorCode =
@@ -46,10 +48,12 @@ export type DataErrorCode =
   | "NOT_A_FOLDER"
   | "UNSUPPORTED_FORMAT"
   | "READ_FAILED"
+  | "DISK_FULL"
   | "WRITE_FAILED"
   | "BAD_OPTION"
   | "OFFLINE"
   | "DOWNLOAD_FAILED"
+  | "DOWNLOAD_INTERRUPTED"
   | "CHECKSUM_MISMATCH";
 
 /**

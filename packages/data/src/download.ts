@@ -78,7 +78,8 @@ export interface DownloadOptions {
  * @param source - which data set
  * @returns the data set
  * @throws DataError `OFFLINE` (names every missing file and the folder), `CHECKSUM_MISMATCH`,
- *   `DOWNLOAD_FAILED`, `TOO_LARGE`, `READ_FAILED`, `WRITE_FAILED`, `BAD_OPTION`
+ *   `DOWNLOAD_INTERRUPTED` (the same may succeed later), `DOWNLOAD_FAILED`, `TOO_LARGE`, `READ_FAILED`,
+ *   `WRITE_FAILED`, `DISK_FULL`, `BAD_OPTION`
  */
 export async function downloadDataset(
   source: DatasetSource,
@@ -165,7 +166,8 @@ async function downloadFile(
     }
   }
   const codes = new Set(failures.map((failure) => failure.code));
-  const [code] = codes.size === 1 ? codes : (["DOWNLOAD_FAILED"] as const);
+  const mixed = codes.has("DOWNLOAD_INTERRUPTED") ? "DOWNLOAD_INTERRUPTED" : "DOWNLOAD_FAILED";
+  const [code] = codes.size === 1 ? codes : ([mixed] as const);
   const reasons = failures.map((failure) => failure.message.replace(/[.;]?$/, "")).join("; ");
   throw new DataError(
     code ?? "DOWNLOAD_FAILED",

@@ -32,6 +32,7 @@ export {
   parseIdx,
   writeIdx,
 } from "./idx.ts";
+export { makeFolder } from "./make-folder.ts";
 export { loadMnist, mnist } from "./mnist.ts";
 export { measureNormalisation, type Normalisation } from "./normalisation.ts";
 export { holdsPublished } from "./published.ts";

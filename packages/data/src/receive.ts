@@ -22,14 +22,16 @@ const maxRedirects = 5;
  *
  * @param url - an http or https address
  * @returns the body; the caller owns it
- * @throws DataError `DOWNLOAD_FAILED` with the address and what happened; `TOO_LARGE`. When `signal` aborts,
+ * @throws DataError `DOWNLOAD_INTERRUPTED` with the address and what happened where the network or the server
+ *   failed, `DOWNLOAD_FAILED` where the address does not give the file; `TOO_LARGE`. When `signal` aborts,
  *   its reason.
  */
 export async function receive(url: string, options: ReceiveOptions): Promise<Uint8Array> {
   const { signal, idleSeconds, totalSeconds } = options;
   signal?.throwIfAborted();
   const stop = new AbortController();
-  const fail = (reason: string) => () => stop.abort(new DataError("DOWNLOAD_FAILED", `${url}: ${reason}`));
+  const fail = (reason: string) => () =>
+    stop.abort(new DataError("DOWNLOAD_INTERRUPTED", `${url}: ${reason}`));
   const total = setTimeout(fail(`not finished after ${totalSeconds} s`), milliseconds(totalSeconds));
   const idle = setTimeout(fail(`no data for ${idleSeconds} s`), milliseconds(idleSeconds));
   const cancel = (): void => stop.abort(signal?.reason);
@@ -40,7 +42,7 @@ export async function receive(url: string, options: ReceiveOptions): Promise<Uin
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof DataError) throw error;
-    throw new DataError("DOWNLOAD_FAILED", `${url}: ${describe(error)}`, { cause: error });
+    throw new DataError("DOWNLOAD_INTERRUPTED", `${url}: ${describe(error)}`, { cause: error });
   } finally {
     clearTimeout(total);
     clearTimeout(idle);
@@ -62,7 +64,8 @@ async function request(url: string, signal: AbortSignal, onAnswer: () => void): 
     await response.body?.cancel();
     const location = response.headers.get("location");
     if (![301, 302, 303, 307, 308].includes(response.status) || location === null) {
-      throw new DataError("DOWNLOAD_FAILED", `${url}: answered with HTTP status ${response.status}`);
+      const code = isPassing(response.status) ? "DOWNLOAD_INTERRUPTED" : "DOWNLOAD_FAILED";
+      throw new DataError(code, `${url}: answered with HTTP status ${response.status}`);
     }
     const next = URL.canParse(location, address.href) ? new URL(location, address) : undefined;
     if (next === undefined || !(next.protocol === "https:" || next.protocol === address.protocol)) {
@@ -74,6 +77,11 @@ async function request(url: string, signal: AbortSignal, onAnswer: () => void): 
     address = next;
   }
   throw new DataError("DOWNLOAD_FAILED", `${url}: more than ${maxRedirects} redirects`);
+}
+
+/** Whether a server says that it cannot now: 408 too slow, 429 too often, 5xx its own failure. */
+function isPassing(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
 }
 
 async function readBody(

@@ -77,7 +77,7 @@ const lies: readonly (readonly [
   [
     "a failing server",
     (_, response) => response.writeHead(500).end(packed),
-    "DOWNLOAD_FAILED",
+    "DOWNLOAD_INTERRUPTED",
     /HTTP status 500/,
   ],
   [
@@ -129,7 +129,7 @@ const lies: readonly (readonly [
       response.writeHead(200, { "content-length": String(packed.length) });
       response.write(packed.subarray(0, 20), () => response.destroy());
     },
-    "DOWNLOAD_FAILED",
+    "DOWNLOAD_INTERRUPTED",
     /127\.0\.0\.1:\d+\/train-labels-idx1-ubyte\.gz: /,
   ],
   [
@@ -137,28 +137,33 @@ const lies: readonly (readonly [
     (_, response) => {
       response.write(packed.subarray(0, 20), () => response.destroy());
     },
-    "DOWNLOAD_FAILED",
+    "DOWNLOAD_INTERRUPTED",
     /train-labels-idx1-ubyte\.gz: /,
   ],
-  ["a hang-up", (request) => request.socket.destroy(), "DOWNLOAD_FAILED", /train-labels-idx1-ubyte\.gz: /],
+  [
+    "a hang-up",
+    (request) => request.socket.destroy(),
+    "DOWNLOAD_INTERRUPTED",
+    /train-labels-idx1-ubyte\.gz: /,
+  ],
   [
     "no answer",
     () => undefined, // the connection stays open and nothing comes
-    "DOWNLOAD_FAILED",
+    "DOWNLOAD_INTERRUPTED",
     /no data for 0\.05 s/,
     { idleSeconds: 0.05 },
   ],
   [
     "an answer that stops",
     (_, response) => response.writeHead(200, { "content-length": "60" }).write("x"),
-    "DOWNLOAD_FAILED",
+    "DOWNLOAD_INTERRUPTED",
     /no data for 0\.05 s/,
     { idleSeconds: 0.05 },
   ],
   [
     "an answer that drips",
     (_, response) => flood(response, new Uint8Array(1), 5),
-    "DOWNLOAD_FAILED",
+    "DOWNLOAD_INTERRUPTED",
     /not finished after 0\.3 s/,
     { totalSeconds: 0.3 },
   ],
@@ -226,7 +231,7 @@ test("a port that nobody listens on: the error names address and reason", async 
   });
 
   await expect(downloadDataset(source, { cacheFolder, mirrors: [mirror] })).rejects.toMatchObject({
-    code: "DOWNLOAD_FAILED",
+    code: "DOWNLOAD_INTERRUPTED",
     message: expect.stringMatching(/127\.0\.0\.1:\d+.*ECONNREFUSED/),
   });
 });
@@ -244,6 +249,17 @@ test("several addresses that fail in different ways are all in the message", asy
     message: expect.stringMatching(/HTTP status 404; .*is not the published/),
     cause: expect.any(AggregateError),
   });
+});
+
+test("of several addresses one that may answer later decides", async () => {
+  const mirror = await listen((request, response) => {
+    if (request.url?.startsWith("/a/") === true) response.writeHead(404).end();
+    else response.writeHead(503).end();
+  });
+
+  await expect(
+    downloadDataset(source, { cacheFolder, mirrors: [`${mirror}a/`, `${mirror}b/`] }),
+  ).rejects.toMatchObject({ code: "DOWNLOAD_INTERRUPTED" });
 });
 
 test("a file whose own sum was published has to have it, whatever its content", async () => {

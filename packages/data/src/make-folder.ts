@@ -1,0 +1,37 @@
+import { mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/**
+ * Makes a folder and those above it that are missing; one that is there is left alone.
+ *
+ * Not Node's `mkdir` with `recursive`: where a folder refuses new entries with "no such file" (all below /proc do), that tries
+ * for ever, on a thread that no signal reaches.
+ *
+ * @throws the file system's own error
+ */
+export async function makeFolder(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const above = dirname(path);
+    if (!hasCode(error, "ENOENT") || above === path) return await unlessMadeMeanwhile(path, error);
+    await makeFolder(above);
+    await mkdir(path).catch((again: unknown) => unlessMadeMeanwhile(path, again));
+  }
+}
+
+async function unlessMadeMeanwhile(path: string, error: unknown): Promise<void> {
+  if (!hasCode(error, "EEXIST") || !(await isFolder(path))) throw error;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
