@@ -57,3 +57,17 @@ export function brokenPromises(result: RunResult): readonly string[] {
     return changed.length === 0 ? [] : [`"${learner}" changed ${changed.join(" and ")}`];
   });
 }
+
+/**
+ * Gives a result back, or throws for the promises that were broken in its run.
+ * @throws BrokenPromiseError (`PROMISE_BROKEN`)
+ */
+export function withPromisesKept(result: RunResult, onBrokenPromise: "throw" | "warn"): RunResult {
+  const broken = brokenPromises(result);
+  if (broken.length === 0 || onBrokenPromise === "warn") return result;
+  throw new BrokenPromiseError(
+    "PROMISE_BROKEN",
+    `${broken.join("; ")}: a promise was broken, so do not rely on what it learned; the warnings of the result name the tasks`,
+    result,
+  );
+}

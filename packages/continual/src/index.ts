@@ -1,5 +1,5 @@
 export { makeFolder, writeFileAtomically } from "./atomic-file.ts";
-export { BrokenPromiseError, brokenPromises } from "./broken-promise.ts";
+export { BrokenPromiseError, brokenPromises, withPromisesKept } from "./broken-promise.ts";
 export { argmax, evaluate, type Evaluation } from "./evaluate.ts";
 export { forEachBatch } from "./batches.ts";
 export type { EventSink, LayerCapacity, RunEvent, RunEventBody, SpaceMask } from "./events.ts";
@@ -39,6 +39,7 @@ export { MultiHeadTraining, type MultiHeadTrainingOptions } from "./multi-head-t
 export { hashParameters } from "./parameters-hash.ts";
 export { permutedScenario, permutedTransform, type PermutedScenarioOptions } from "./permuted-scenario.ts";
 export type { LearnerResult, RunResult, TaskResult } from "./result.ts";
+export { readResult } from "./stored-result.ts";
 export { run, type RunOptions } from "./run.ts";
 export { CheckpointFolder, eventsFile, resultFile, type CheckpointPlace } from "./run-folder.ts";
 export {

@@ -1,5 +1,5 @@
 import { checkKeys, ConfigError, type OptionKeys, type Backend } from "@milliner/core";
-import { BrokenPromiseError, brokenPromiseEvents, brokenPromises } from "./broken-promise.ts";
+import { brokenPromiseEvents, withPromisesKept } from "./broken-promise.ts";
 import { EventLog, firstPosition, type EventPosition } from "./event-log.ts";
 import type { RunEvent, RunEventBody } from "./events.ts";
 import { LearnerRun } from "./learner-run.ts";
@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly folder?: string;
   /** Go on with what the folder holds; begins anew where it holds nothing. Default false: a folder with a run is refused. */
   readonly resume?: boolean;
+  /** Called when this run owns the folder, before anything of it is written: the place for files that describe it. */
+  readonly onOpen?: () => Promise<void>;
   /**
    * Makes another learner like `learner`. With it tasks are evaluated on a new object that has loaded the checkpoint, so that
    * what is measured is what a user will load, and state that was forgotten in `save` shows.
@@ -57,6 +59,7 @@ const runKeys: OptionKeys<RunOptions> = {
   controls: true,
   folder: true,
   resume: true,
+  onOpen: true,
   makeLearner: true,
   onBrokenPromise: true,
   verifier: true,
@@ -98,16 +101,7 @@ export async function run(scenario: Scenario, learner: Learner, options: RunOpti
       `onBrokenPromise must be throw or warn, not "${String(onBrokenPromise)}"`,
     );
   }
-  const result = await runIn(scenario, learners, options);
-  const broken = brokenPromises(result);
-  if (broken.length > 0 && onBrokenPromise === "throw") {
-    throw new BrokenPromiseError(
-      "PROMISE_BROKEN",
-      `${broken.join("; ")}: a promise was broken, so do not rely on what it learned; the warnings of the result name the tasks`,
-      result,
-    );
-  }
-  return result;
+  return withPromisesKept(await runIn(scenario, learners, options), onBrokenPromise);
 }
 
 async function runIn(
@@ -118,6 +112,7 @@ async function runIn(
   if (options.folder === undefined) return await runAll(scenario, learners, options, null);
   const folder = await RunFolder.open(options.folder, options.resume ?? false);
   try {
+    await options.onOpen?.();
     return await runAll(scenario, learners, options, folder);
   } finally {
     await folder.close();

@@ -7,6 +7,7 @@ import {
   type DeviceName,
   type Precision,
 } from "@milliner/core";
+import { counted } from "./counted.ts";
 
 /** What computes, ready to be used. */
 export interface Device {
@@ -14,6 +15,16 @@ export interface Device {
   /** Instruction set of the kernels; null for the reference. */
   readonly isa: string | null;
   readonly threads: number;
+}
+
+/** What computed a run, as `run.yaml` notes it. */
+export interface DeviceUsed {
+  readonly device: Backend["name"];
+  /** Instruction set of the kernels; null for the reference. */
+  readonly isa: string | null;
+  readonly threads: number;
+  /** What fully connected products were computed in: the setting, or float32 where that was not there. */
+  readonly precision: Precision;
 }
 
 /** What computes may be chosen by these. */
@@ -43,12 +54,6 @@ export function openDevice(
   return { backend, isa: isCpu ? status.isa : null, threads: isCpu ? status.threads : 1 };
 }
 
-/** With what a run was begun, as its `run.yaml` notes it. */
-interface Begun {
-  readonly device: Backend["name"];
-  readonly precision: Precision;
-}
-
 /**
  * Chooses what goes on with a run or evaluates it: its own device, unless told otherwise, in its own precision. A task is
  * evaluated through the mode in which it was finished, so nothing stands in for bf16 here.
@@ -56,7 +61,7 @@ interface Begun {
  */
 export function openDeviceOf(
   run: string,
-  begun: Begun,
+  begun: Pick<DeviceUsed, "device" | "precision">,
   { device = begun.device, threads }: DeviceOptions,
   onWarning: (message: string) => void,
 ): Device {
@@ -74,10 +79,14 @@ export function openDeviceOf(
   return opened;
 }
 
+export function deviceUsed({ backend, isa, threads }: Device): DeviceUsed {
+  return { device: backend.name, isa, threads, precision: backend.precision };
+}
+
 /** What computes, for people: `cpu (avx2, 2 threads)`. */
-export function deviceText({ backend, isa, threads }: Device): string {
-  if (isa === null) return backend.name;
-  return `${backend.name} (${[isa, ...fastMode(backend.precision), `${threads} threads`].join(", ")})`;
+export function deviceText({ device, isa, threads, precision }: DeviceUsed): string {
+  if (isa === null) return device;
+  return `${device} (${[isa, ...fastMode(precision), counted(threads, "thread")].join(", ")})`;
 }
 
 /** The precision where it is not the usual one. */

@@ -4,13 +4,12 @@ import { DataError } from "@milliner/data";
 import { OnnxError } from "@milliner/onnx";
 import { CommanderError } from "commander";
 import { expect, test } from "vitest";
-import { exitStatus, Failed, Interrupted, isForUser } from "./exit-status.ts";
+import { exitStatus, Failed, failureOf, Interrupted, isForUser } from "./exit-status.ts";
 
 test.each([
   [0, new CommanderError(0, "commander.helpDisplayed", "(help)")],
   [1, new NumericError("NON_FINITE_LOSS", "")],
-  [1, new Failed("")],
-  [1, new CheckpointError("DISK_FULL", "")],
+  [1, new Failed("EXPORT_DIFFERS", "")],
   [1, new CheckpointError("VERIFY_FAILED", "")],
   [1, new BrokenPromiseError("PROMISE_BROKEN", "", {} as RunResult)],
   [1, new OnnxError("RUNTIME_FAILED", "")],
@@ -20,6 +19,12 @@ test.each([
   [2, new ConfigError("UNKNOWN_KEY", "")],
   [2, new DataError("FILE_MISSING", "")],
   [2, new OnnxError("RUNTIME_MISSING", "")],
+  [2, new DataError("CHECKSUM_MISMATCH", "")],
+  [2, new DataError("DOWNLOAD_FAILED", "")],
+  [75, new ConfigError("RUN_LOCKED", "")],
+  [75, new CheckpointError("DISK_FULL", "")],
+  [75, new DataError("DISK_FULL", "")],
+  [75, new DataError("DOWNLOAD_INTERRUPTED", "")],
   [130, new Interrupted("SIGINT")],
   [143, new Interrupted("SIGTERM")],
 ])("a command ends with %i for %s", (status, error) => {
@@ -29,4 +34,34 @@ test.each([
 test("only errors with a code of ours are told as sentences for the user", () => {
   expect(isForUser(new DataError("FILE_MISSING", ""))).toBe(true);
   expect(isForUser(Object.assign(new Error("a system's"), { code: "ENOENT" }))).toBe(false);
+});
+
+test.each([
+  [
+    new ConfigError("RUN_LOCKED", "x is in use"),
+    { name: "ConfigError", code: "RUN_LOCKED", message: "x is in use", retry: true },
+  ],
+  [
+    new CommanderError(1, "commander.unknownOption", "error: unknown option '--x'\n(Did you mean --y?)"),
+    { name: "UsageError", code: "USAGE", message: "unknown option '--x'", retry: false },
+  ],
+  [
+    new Failed("EXPORT_DIFFERS", "it differs"),
+    { name: "Failed", code: "EXPORT_DIFFERS", message: "it differs", retry: false },
+  ],
+  [
+    new Interrupted("SIGTERM"),
+    { name: "Interrupted", code: "SIGTERM", message: "interrupted by SIGTERM", retry: false },
+  ],
+  [
+    new TypeError("x is not a function"),
+    {
+      name: "TypeError",
+      code: "INTERNAL",
+      message: "x is not a function (a mistake of milliner's own; --debug shows where)",
+      retry: false,
+    },
+  ],
+])("a program is told %s by name, code, sentence, and whether to try again", (error, told) => {
+  expect(failureOf(error)).toEqual(told);
 });

@@ -4,40 +4,44 @@ import { CommanderError } from "commander";
 /** Somebody pressed Ctrl-C, or the process was told to end. */
 export class Interrupted extends Error {
   readonly signal: "SIGINT" | "SIGTERM";
+  /** Told twice: what would still be finished is given up. */
+  readonly atOnce: boolean;
 
-  constructor(signal: "SIGINT" | "SIGTERM") {
+  constructor(signal: "SIGINT" | "SIGTERM", atOnce = false) {
     super(`interrupted by ${signal}`);
     this.name = "Interrupted";
     this.signal = signal;
+    this.atOnce = atOnce;
   }
 }
 
-/** A command ran to its end and found what should not be: its output has been printed. */
+/** A command ran to its end and found what should not be: its output is said already. */
 export class Failed extends Error {
-  constructor(message: string) {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
     super(message);
     this.name = "Failed";
+    this.code = code;
   }
 }
 
 /**
- * The status that a process ends with for an error: 2 for what the user can put right before trying again, 1 for a run that
- * failed and for our own mistakes, 128 + number for a signal, as shells do.
+ * The status that a process ends with for an error: 75 (`EX_TEMPFAIL`) where the same command is right later, 2 for what the user
+ * can put right before trying again, 1 for a run that failed and for our own mistakes, 128 + number for a signal, as shells do.
  */
 export function exitStatus(error: unknown): number {
   if (error instanceof Interrupted) return error.signal === "SIGINT" ? 130 : 143;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof Failed || error instanceof NumericError) return 1;
-  return isForUser(error) && !failures.has(error.code) ? 2 : 1;
+  if (error instanceof Failed || error instanceof NumericError || !isForUser(error)) return 1;
+  return passing.has(error.code) ? 75 : failures.has(error.code) ? 1 : 2;
 }
 
+/** Nothing is wrong with what was asked for, and nobody has to change it: a run in use, a full disk, a network that failed. */
+const passing: ReadonlySet<string> = new Set(["RUN_LOCKED", "DISK_FULL", "DOWNLOAD_INTERRUPTED"]);
+
 /** Nothing was wrong with what was asked for; it went wrong on the way. */
-const failures: ReadonlySet<string> = new Set([
-  "DISK_FULL",
-  "PROMISE_BROKEN",
-  "VERIFY_FAILED",
-  "RUNTIME_FAILED",
-]);
+const failures: ReadonlySet<string> = new Set(["PROMISE_BROKEN", "VERIFY_FAILED", "RUNTIME_FAILED"]);
 
 /**
  * Whether an error's message is one sentence for the person who has to fix it. `DataError` lies below core and does not extend
@@ -48,4 +52,37 @@ export function isForUser(error: unknown): error is Error & { readonly code: str
     error instanceof MillinerError ||
     (error instanceof Error && error.name === "DataError" && "code" in error)
   );
+}
+
+/** An error as `--json` tells it. */
+export interface Failure {
+  readonly name: string;
+  readonly code: string;
+  /** One sentence. */
+  readonly message: string;
+  /** Whether the same command may well succeed later, with nothing changed: status 75. */
+  readonly retry: boolean;
+}
+
+/** What an error says to a program. */
+export function failureOf(error: unknown): Failure {
+  const retry = exitStatus(error) === 75;
+  const message = sentence(error);
+  if (error instanceof CommanderError) return { name: "UsageError", code: "USAGE", message, retry };
+  if (error instanceof Interrupted) return { name: error.name, code: error.signal, message, retry };
+  if (error instanceof Failed || isForUser(error))
+    return { name: error.name, code: error.code, message, retry };
+  return { name: error instanceof Error ? error.name : "Error", code: "INTERNAL", message, retry };
+}
+
+/** What an error says to a person: one line, without "error:" before it. */
+export function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const message = error.message.split("\n")[0]!.replace(/^error: /, "");
+  const isKnown =
+    isForUser(error) ||
+    error instanceof Failed ||
+    error instanceof Interrupted ||
+    error instanceof CommanderError;
+  return isKnown ? message : `${message} (a mistake of milliner's own; --debug shows where)`;
 }

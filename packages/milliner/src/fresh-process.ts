@@ -8,7 +8,7 @@ import type { Device } from "./device.ts";
 const command = fileURLToPath(new URL("../bin/milliner.js", import.meta.url));
 
 /**
- * `milliner verify RUN --json` in a process of its own: nothing of a task may live outside its checkpoint.
+ * `milliner verify RUN` in a process of its own: nothing of a task may live outside its checkpoint.
  * @param data - folder of the images, null for the published data set
  * @throws CheckpointError (`VERIFY_FAILED`) when that process says something else than a verification
  */
@@ -18,17 +18,19 @@ export async function verifyInFreshProcess(
   { backend, threads }: Device,
   signal?: AbortSignal,
 ): Promise<Verification> {
-  const args = ["verify", folder, "--json", "--device", backend.name, "--threads", String(threads)];
+  const args = ["verify", folder, "--tell-parent", "--device", backend.name, "--threads", String(threads)];
   if (data !== null) args.push("--data", data);
-  const { status, stdout, stderr } = await output([command, ...args], signal);
-  if (status !== 0) {
-    const reason = stderr.trim().split("\n").at(-1) ?? "";
+  const { status, said, stderr } = await ended([command, ...args], signal);
+  if (said === undefined) {
+    const lines = stderr.trim().split("\n");
+    const reason =
+      lines.findLast((line) => line.startsWith("error: "))?.slice("error: ".length) ?? lines.at(-1)!;
     throw new CheckpointError(
       "VERIFY_FAILED",
       `${folder} could not be checked in a fresh process, which ended with ${status}: ${reason}`,
     );
   }
-  const found = new StoredJson(JSON.parse(stdout), "what the fresh process says");
+  const found = new StoredJson(said, "what the fresh process says");
   return {
     checkpoint: found.string("checkpoint"),
     tasks: found.list("tasks", (entry) => {
@@ -40,23 +42,21 @@ export async function verifyInFreshProcess(
   };
 }
 
-function output(
+function ended(
   args: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<{ readonly status: number | string; readonly stdout: string; readonly stderr: string }> {
+): Promise<{ readonly status: number | string; readonly said: unknown; readonly stderr: string }> {
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
       windowsHide: true,
       ...(signal === undefined ? {} : { signal }),
     });
-    let stdout = "";
+    let said: unknown;
     let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.on("message", (message) => (said = message));
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     child.on("error", (error) => fail(signal?.aborted === true ? (signal.reason as Error) : error));
-    child.on("close", (status, killedBy) =>
-      done({ status: status ?? killedBy ?? "nothing", stdout, stderr }),
-    );
+    child.on("close", (status, killedBy) => done({ status: status ?? killedBy ?? "nothing", said, stderr }));
   });
 }

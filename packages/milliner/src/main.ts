@@ -1,3 +1,4 @@
+import { ConfigError } from "@milliner/core";
 import { Command, CommanderError } from "commander";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExport } from "./commands/export.ts";
@@ -6,7 +7,7 @@ import { addPresets } from "./commands/presets.ts";
 import { addReport } from "./commands/report.ts";
 import { addTrain } from "./commands/train.ts";
 import { addVerify } from "./commands/verify.ts";
-import { exitStatus, Interrupted, isForUser } from "./exit-status.ts";
+import { exitStatus, failureOf, Interrupted, sentence } from "./exit-status.ts";
 import { processOutput, type Output } from "./output.ts";
 import { packageVersion } from "./versions.ts";
 
@@ -16,25 +17,40 @@ import { packageVersion } from "./versions.ts";
  * @returns the status to end with
  */
 export async function main(args: readonly string[], output: Output = processOutput()): Promise<number> {
-  const isDebug = args.includes("--debug");
+  let said: object | null = null;
   try {
-    await program(output).parseAsync([...args], { from: "user" });
+    checkWorkingFolder();
+    await program({ ...output, json: (value) => (said = value) }).parseAsync([...args], { from: "user" });
+    if (said !== null) output.json(said);
     return 0;
   } catch (error) {
+    const status = exitStatus(error);
+    // A line for people is there already: commander has written its own, and who was interrupted was told how to go on.
     if (!(error instanceof CommanderError) && !(error instanceof Interrupted))
-      output.note(`${told(error, isDebug)}\n`);
-    return exitStatus(error);
+      output.note(`${told(error, args.includes("--debug"))}\n`);
+    if (status !== 0 && args.includes("--json"))
+      output.json({ ...(said as object | null), error: failureOf(error) });
+    if (error instanceof Interrupted && error.atOnce) process.exit(status); // else the work that was given up would go on
+    return status;
+  }
+}
+
+/** Paths are relative to it, and Node throws wherever one is made absolute: better one sentence for all commands. */
+function checkWorkingFolder(): void {
+  try {
+    process.cwd();
+  } catch (cause) {
+    throw new ConfigError(
+      "FOLDER_GONE",
+      "the folder that the command was started in does not exist any more; change to one that does",
+      { cause },
+    );
   }
 }
 
 function told(error: unknown, isDebug: boolean): string {
-  if (!(error instanceof Error)) return `error: ${String(error)}`;
-  if (isDebug)
-    return `error: ${error.stack ?? error.message}${error.cause instanceof Error ? `\ncause: ${error.cause.stack}` : ""}`;
-  const message = error.message.split("\n")[0];
-  return isForUser(error) || error.name === "Failed"
-    ? `error: ${message}`
-    : `error: ${message} (a mistake of milliner's own; --debug shows where)`;
+  if (!isDebug || !(error instanceof Error)) return `error: ${sentence(error)}`;
+  return `error: ${error.stack ?? error.message}${error.cause instanceof Error ? `\ncause: ${error.cause.stack}` : ""}`;
 }
 
 function program(output: Output): Command {

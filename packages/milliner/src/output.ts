@@ -2,6 +2,8 @@
 export interface Output {
   readonly result: (text: string) => void;
   readonly note: (text: string) => void;
+  /** What `--json` has to say: the command prints it as one object at its end, with the error beside it where it failed. */
+  readonly json: (value: object) => void;
   /** Whether progress may be drawn over itself. */
   readonly isTerminal: boolean;
   /** Width of the terminal in characters. */
@@ -24,12 +26,8 @@ export function processOutput(): Output {
   return {
     result: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(text),
+    json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
     isTerminal: process.stderr.isTTY === true,
     columns: () => process.stderr.columns ?? 80,
   };
-}
-
-/** One JSON object, and nothing else. */
-export function printJson(output: Output, value: object): void {
-  output.result(`${JSON.stringify(value, null, 2)}\n`);
 }

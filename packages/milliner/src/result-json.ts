@@ -22,9 +22,9 @@ export function trainedJson({ name, folder, settings, device, result, warnings }
     controls: Object.fromEntries(
       Object.entries(result.controls).map(([control, figures]) => [control, figuresOf(figures)]),
     ),
-    device: device.backend.name,
+    device: device.device,
     isa: device.isa,
-    precision: device.backend.precision,
+    precision: device.precision,
     threads: device.threads,
     run: folder,
     warnings: [...warnings, ...result.warnings],

@@ -1,5 +1,6 @@
 import type { LearnerResult, RunResult } from "@milliner/continual";
-import { fastMode } from "./device.ts";
+import { counted } from "./counted.ts";
+import { deviceText } from "./device.ts";
 import { duration, percent, textTable } from "./table.ts";
 import type { Trained } from "./train.ts";
 
@@ -24,17 +25,8 @@ export function resultTable({ name, folder, settings, device, result }: Trained)
     row("old logits bit-exact", ({ bitExactOldLogits }) => (bitExactOldLogits ? "yes" : "no")),
     row("time", ({ seconds }) => duration(seconds)),
   ]);
-  const place =
-    device.isa === null
-      ? device.backend.name
-      : [
-          device.backend.name,
-          device.isa,
-          ...fastMode(device.backend.precision),
-          `${device.threads} threads`,
-        ].join(", ");
   return [
-    `${name}, seed ${settings.seed}, ${result.tasks.length} tasks (${place})\n\n`,
+    `${name}, seed ${settings.seed}, ${counted(result.tasks.length, "task")} on ${deviceText(device)}\n\n`,
     table,
     `\n${exactness(result)}\n`,
     ...result.warnings.map((warning) => `warning: ${warning}\n`),
@@ -111,7 +103,7 @@ export function seedsTable(runs: readonly Trained[]): string {
     duration(own[which].seconds ?? 0),
   ];
   return [
-    `${first.name}, ${runs.length} seeds, ${first.result.tasks.length} tasks: mean accuracy at the end\n\n`,
+    `${first.name}, ${counted(runs.length, "seed")}, ${counted(first.result.tasks.length, "task")}: mean accuracy at the end\n\n`,
     textTable([
       ["", first.result.learner, "forgetting", "bit-exact", ...names, "time"],
       ...runs.map(row),

@@ -1,6 +1,4 @@
-import { CheckpointError } from "@milliner/core";
-import { CheckpointFolder, parseRecord, readCheckpoint, resultFile, StoredJson } from "@milliner/continual";
-import { readRunText } from "./run-text.ts";
+import { CheckpointFolder, parseRecord, readCheckpoint, readResult } from "@milliner/continual";
 import { readRunFile, type RunNotes } from "./settings/run-file.ts";
 import type { Settings } from "./settings/settings.ts";
 
@@ -42,24 +40,9 @@ export async function summariseRun(run: string): Promise<RunSummary> {
     isDone: result !== null,
     learned:
       record?.learned.map(({ name: task, accuracy, epochs }) => ({ name: task, accuracy, epochs })) ?? [],
-    acc: result?.number("acc") ?? null,
-    bitExactOldLogits: result?.boolean("bitExactOldLogits") ?? null,
-    lockedHash: result?.nullable("lockedHash", (key) => result.string(key)) ?? null,
+    acc: result?.acc ?? null,
+    bitExactOldLogits: result?.bitExactOldLogits ?? null,
+    lockedHash: result?.lockedHash ?? null,
     checkpoint,
   };
-}
-
-async function readResult(run: string): Promise<StoredJson | null> {
-  const path = resultFile(run);
-  try {
-    const text = await readRunText(path, "result.json");
-    return text === null ? null : new StoredJson(JSON.parse(text), path);
-  } catch (cause) {
-    if (cause instanceof CheckpointError) throw cause;
-    throw new CheckpointError(
-      "DAMAGED",
-      `${path} cannot be read as JSON; resume the run, which writes it anew`,
-      { cause },
-    );
-  }
 }

@@ -1,17 +1,27 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { checkKeys, ConfigError, type OptionKeys, type DeviceName } from "@milliner/core";
-import { run, type RunEvent, type RunResult, type Scenario, type Verification } from "@milliner/continual";
+import { CheckpointError, checkKeys, ConfigError, type OptionKeys, type DeviceName } from "@milliner/core";
+import {
+  CheckpointFolder,
+  readResult,
+  run,
+  withPromisesKept,
+  writeFileAtomically,
+  type RunEvent,
+  type RunResult,
+  type Scenario,
+  type Verification,
+} from "@milliner/continual";
 import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
 import type { Hat } from "@milliner/hat";
 import { checkImages, hashImages, loadData, loadDataAgain, type DataOptions } from "./data-source.ts";
-import { openDevice, openDeviceOf, type Device } from "./device.ts";
+import { deviceUsed, openDevice, openDeviceOf, type Device, type DeviceUsed } from "./device.ts";
 import { makeControl, makeHat, makeScenario } from "./model.ts";
 import { presetNamed } from "./presets/index.ts";
 import { defaultRunFolder } from "./run-place.ts";
 import { assign } from "./settings/assignment.ts";
 import type { Experiment } from "./settings/experiment-file.ts";
-import { RunFileOnce } from "./settings/run-file-once.ts";
-import { readRunFile, type RunFile } from "./settings/run-file.ts";
+import { readRunFile, runFilePath, runFileText, type RunFile } from "./settings/run-file.ts";
 import type { Settings } from "./settings/settings.ts";
 import { verifyInFreshProcess } from "./fresh-process.ts";
 import { versions } from "./versions.ts";
@@ -26,7 +36,7 @@ export interface TrainOptions extends Omit<DataOptions, "signal"> {
   readonly dataset?: Dataset;
   /** The run's folder. Default: a free one in `runs/`. */
   readonly out?: string;
-  /** Go on with the run that the folder holds, or with the newest in `runs/`. */
+  /** Go on with the run that the folder holds, or with the newest in `runs/`; one that is done is given back, none is begun. */
   readonly resume?: boolean;
   readonly device?: DeviceName;
   /** Default: all processors that this process may use. */
@@ -77,10 +87,12 @@ export interface Trained {
   /** The run's folder. */
   readonly folder: string;
   readonly settings: Settings;
-  readonly device: Device;
+  readonly device: DeviceUsed;
   readonly result: RunResult;
   /** What was said before the run began: that the slow reference stands in, or what the data set warns of. */
   readonly warnings: readonly string[];
+  /** Whether it had ended before, and its result was only read. */
+  readonly wasDone: boolean;
 }
 
 /**
@@ -97,22 +109,37 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
     (options.onWarning ?? ((text: string) => process.emitWarning(text)))(message);
   };
   const asked = experimentOf(options);
-  const folder = resolve(
-    options.out ?? (await defaultRunFolder(asked.name, asked.settings.seed, options.resume ?? false)),
-  );
-  const before = options.resume === true ? await readRunFile(folder) : null;
+  const folder = await placeOf(asked, options);
+  const before = options.resume === true ? await begunIn(folder) : null;
   const { name, settings: wanted } = before === null ? asked : continued(before, asked, options, folder);
+  if (before !== null && options.device !== undefined && options.device !== before.notes.device) {
+    throw new ConfigError(
+      "OTHER_DEVICE",
+      `${folder} was begun on ${before.notes.device}, whose bits ${options.device} does not promise; resume it there`,
+    );
+  }
+  const done = before === null ? null : await doneIn(folder);
+  if (before !== null && done !== null) {
+    // Where they were, the images may be gone by now; others in their place would be another run.
+    if (options.dataset !== undefined || wanted.data !== before.settings.data)
+      await imagesOf(wanted, before, options);
+    const result = withPromisesKept(done, options.onBrokenPromise ?? "throw");
+    const { notes } = before;
+    return {
+      name,
+      folder,
+      settings: wanted,
+      device: notes,
+      result,
+      warnings: notes.warnings,
+      wasDone: true,
+    };
+  }
   const { precision } = wanted;
   const device =
     before === null
       ? openDevice({ device: options.device, threads: options.threads, precision }, warn)
       : openDeviceOf(folder, before.notes, options, warn);
-  if (before !== null && before.notes.device !== device.backend.name) {
-    throw new ConfigError(
-      "OTHER_DEVICE",
-      `${folder} was begun on ${before.notes.device}, whose bits ${device.backend.name} does not promise; resume it there`,
-    );
-  }
 
   const { dataset, settings } = await imagesOf(wanted, before, options);
   dataset.warnings.forEach(warn);
@@ -123,8 +150,8 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
   const controls = settings.controls.map((control) =>
     makeControl(control, settings, scenario, device.backend),
   );
-  const notes = before?.notes ?? notesOf(settings, dataset, scenario, normalisation, device, options);
-  const file = new RunFileOnce({ name, settings, notes }, folder, before !== null);
+  const notes =
+    before?.notes ?? notesOf(settings, dataset, scenario, normalisation, device, options, warnings);
   const canVerify = options.verify !== false && (notes.source !== "memory" || settings.data !== null);
   options.onStart?.({
     name,
@@ -141,21 +168,57 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
       controls,
       folder,
       resume: options.resume ?? false,
+      // What lies there of a run that came to nothing is written over.
+      onOpen: async () => {
+        if (before === null) await begin(folder, { name, settings, notes }, options);
+      },
       makeLearner,
       onBrokenPromise: options.onBrokenPromise ?? "throw",
       ...(canVerify ? { verifier: freshVerifier(settings, device, options.signal) } : {}),
-      events: (event) => {
-        file.write();
-        options.onEvent?.(event);
-      },
-      signal: options.signal === undefined ? file.signal : AbortSignal.any([options.signal, file.signal]),
+      ...(options.onEvent === undefined ? {} : { events: options.onEvent }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
-    file.write();
-    file.signal.throwIfAborted();
-    return { name, folder, settings, device, result, warnings };
+    return { name, folder, settings, device: deviceUsed(device), result, warnings, wasDone: false };
   } finally {
     for (const each of [learner, ...controls]) each.dispose();
   }
+}
+
+async function placeOf({ name, settings }: Experiment, { out, resume }: TrainOptions): Promise<string> {
+  if (out === "") {
+    throw new ConfigError("BAD_VALUE", "out is empty; name the run's folder, or leave it out for a free one");
+  }
+  return resolve(out ?? (await defaultRunFolder(name, settings.seed, resume ?? false)));
+}
+
+/** The run that a folder holds; null where none has been begun, or one was killed before it had written what it is. */
+async function begunIn(folder: string): Promise<RunFile | null> {
+  if (existsSync(runFilePath(folder))) return await readRunFile(folder);
+  if ((await new CheckpointFolder(folder).places()).length === 0 && (await readResult(folder)) === null)
+    return null;
+  throw new CheckpointError(
+    "NOT_A_RUN",
+    `${folder} has checkpoints and no run.yaml that says of what; put it back, or choose another folder`,
+  );
+}
+
+/** The result of a run that is done; null for one that is not, or whose result cannot be read: it is written anew then. */
+async function doneIn(folder: string): Promise<RunResult | null> {
+  try {
+    return await readResult(folder);
+  } catch (error) {
+    if (error instanceof CheckpointError) return null;
+    throw error;
+  }
+}
+
+/** Writes `run.yaml`. Called by who owns the folder. */
+async function begin(folder: string, file: RunFile, { resume }: TrainOptions): Promise<void> {
+  const path = runFilePath(folder);
+  if (resume === true && existsSync(path)) {
+    throw new ConfigError("RUN_LOCKED", `${folder} was begun by another process this moment; try again`);
+  }
+  await writeFileAtomically(path, runFileText(file));
 }
 
 function experimentOf({ experiment = "split-mnist", settings = {}, dataset }: TrainOptions): Experiment {
@@ -166,7 +229,7 @@ function experimentOf({ experiment = "split-mnist", settings = {}, dataset }: Tr
   const data = found.data === null ? null : resolve(found.data);
   // What `run.yaml` says has to be what was trained on.
   return {
-    name: base.name,
+    ...base,
     settings: { ...found, data, ...(dataset === undefined ? {} : { dataset: null }) },
   };
 }
@@ -186,9 +249,14 @@ function continued(before: RunFile, asked: Experiment, options: TrainOptions, fo
       `${folder} was begun with seed ${before.settings.seed}, not ${seed}; resume that, or choose another folder`,
     );
   }
-  const data = options.settings?.data === undefined ? undefined : asked.settings.data;
-  for (const key of Object.keys(options.settings ?? {}) as (keyof Settings)[]) {
-    if (key === "data" || JSON.stringify(options.settings![key]) === JSON.stringify(before.settings[key]))
+  const stated = new Set([
+    ...(asked.stated ?? []),
+    ...(Object.keys(options.settings ?? {}) as (keyof Settings)[]),
+  ]);
+  const data = stated.has("data") ? asked.settings.data : undefined;
+  if (before.settings.data !== null) stated.delete("dataset"); // it says what to fetch where there is no folder
+  for (const key of stated) {
+    if (key === "data" || JSON.stringify(asked.settings[key]) === JSON.stringify(before.settings[key]))
       continue;
     throw new ConfigError(
       "OTHER_RUN",
@@ -220,6 +288,7 @@ function notesOf(
   normalisation: Normalisation,
   device: Device,
   options: TrainOptions,
+  warnings: readonly string[],
 ): RunFile["notes"] {
   return {
     learner: "hat",
@@ -229,11 +298,9 @@ function notesOf(
     inputShape: scenario.inputShape,
     normalisation,
     tasks: scenario.tasks.map(({ name, classes }) => ({ name, classes })),
-    device: device.backend.name,
-    isa: device.isa,
-    threads: device.threads,
-    precision: device.backend.precision,
+    ...deviceUsed(device),
     versions: versions(),
+    warnings: [...warnings],
   };
 }
 

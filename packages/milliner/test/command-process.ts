@@ -1,8 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 // The command as it is shipped: it runs dist/, which `npm run check` has built from these sources before the tests.
-const command = fileURLToPath(new URL("../bin/milliner.js", import.meta.url));
+export const command: string = fileURLToPath(new URL("../bin/milliner.js", import.meta.url));
 
 /** What a finished command left behind. */
 export interface Finished {
@@ -15,8 +19,8 @@ export interface Finished {
 export interface Running {
   readonly child: ChildProcess;
   readonly finished: Promise<Finished>;
-  /** Resolves when stderr holds `text`; rejects when the command ends without it. */
-  says(text: string): Promise<void>;
+  /** Resolves when the events of the run in `folder` hold `text`; rejects when the command ends without it. */
+  reaches(folder: string, text: string): Promise<void>;
 }
 
 export function start(
@@ -39,14 +43,24 @@ export function start(
   return {
     child,
     finished,
-    says: (text) =>
-      new Promise((done, fail) => {
-        const look = (): void => (stderr.includes(text) ? done() : undefined);
-        child.stderr.on("data", look);
-        look();
-        finished.then(() => fail(new Error(`the command ended without saying "${text}":\n${stderr}`)), fail);
-      }),
+    reaches: async (run, text) => {
+      let ended: Finished | null = null;
+      void finished.then((end) => (ended = end));
+      for (;;) {
+        const events = await readFile(join(run, "events.jsonl"), "utf8").catch(() => "");
+        if (events.includes(text)) return;
+        if (ended !== null) throw new Error(`the command ended without "${text}": ${JSON.stringify(ended)}`);
+        await setTimeout(5);
+      }
+    },
   };
+}
+
+/** Variables that make Node load a program before the command: for machines that behave otherwise. */
+export function preload(folder: string, name: string, program: string): { readonly NODE_OPTIONS: string } {
+  const file = join(folder, `${name}.cjs`);
+  writeFileSync(file, program);
+  return { NODE_OPTIONS: `--require ${JSON.stringify(file)}` };
 }
 
 /** Runs the command to its end. */

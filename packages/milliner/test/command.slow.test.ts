@@ -11,12 +11,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { saveFolder, writeIdx } from "@milliner/data";
 import { inspectModel, loadOnnxRuntime } from "@milliner/onnx";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { milliner, start, type Finished } from "./command-process.ts";
-import { tinyDataset, tinySettings } from "./tiny-dataset.ts";
+import { milliner, preload, start, type Finished } from "./command-process.ts";
+import { tinyDataset, tinyOptions } from "./tiny-dataset.ts";
 
 // With a space, as users' folders have.
 const folder = mkdtempSync(join(tmpdir(), "milliner command "));
@@ -24,15 +25,8 @@ const data = join(folder, "tiny images");
 beforeAll(() => saveFolder(data, tinyDataset()));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Settings as options, some of them replaced. */
-function set(changes: Readonly<Record<string, string | number>> = {}): readonly string[] {
-  const { controls, ...rest } = tinySettings;
-  const all = { ...rest, controls: controls.join(","), ...changes };
-  return Object.entries(all).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-}
-
 function trainArgs(out: string, changes: Readonly<Record<string, string | number>> = {}): readonly string[] {
-  return ["train", "split-mnist", "--data", data, "--out", out, ...set(changes)];
+  return ["train", "split-mnist", "--data", data, "--out", out, ...tinyOptions(changes)];
 }
 
 /** Accuracy of a model on the test images of its classes, as whoever has the model and the image file alone would serve it. */
@@ -109,17 +103,25 @@ describe("a run", () => {
     };
     checkpoint.record.learned[1]!.logitsSha256 = "0".repeat(64);
     writeFileSync(path, JSON.stringify(checkpoint));
+    rmSync(join(broken, "result.json")); // a run that is done is only printed again
 
     const args = ["train", "split-mnist", "--out", broken, "--resume", "--quiet", "--json"];
     const { status, stdout, stderr } = await milliner(args, folder);
 
     expect(status).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
+      error: { name: "Failed", code: "PROMISE_BROKEN", retry: false },
       bitExactOldLogits: false,
       warnings: ['"hat" broke its promise: after task 2 test logits of task 1 have changed'],
     });
     expect(stderr).toContain('"hat" changed test logits of earlier tasks');
-    expect((await milliner(["verify", broken], folder)).status).toBe(1);
+    expect(await milliner(args, folder)).toMatchObject({ status: 1, stdout }); // done by now, and no better
+    const verified = await milliner(["verify", broken, "--json"], folder);
+    expect(verified.status).toBe(1);
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      bitExactOldLogits: false,
+      error: { code: "PROMISE_BROKEN" },
+    });
   });
 
   test("export writes a smaller model per task, each verified on its whole test set", async () => {
@@ -154,7 +156,15 @@ describe("a run", () => {
     "a model of %s, given the bytes of the image file, is as accurate as the run says",
     async (preset, changes) => {
       const from = join(folder, `served ${preset}`);
-      const args = ["train", preset, "--data", data, "--out", from, ...set({ ...changes, controls: "none" })];
+      const args = [
+        "train",
+        preset,
+        "--data",
+        data,
+        "--out",
+        from,
+        ...tinyOptions({ ...changes, controls: "none" }),
+      ];
       const { matrix } = JSON.parse((await milliner([...args, "--quiet", "--json"], folder)).stdout) as {
         matrix: readonly (readonly number[])[];
       };
@@ -236,7 +246,7 @@ describe("an interruption", () => {
   test("ends with 130 and a line that says how to resume; resumed, the run has the bits of one that was not", async () => {
     const run = join(folder, "interrupted");
     const running = start(trainArgs(run, long), folder);
-    await running.says("epoch 2 of");
+    await running.reaches(run, '"epoch":1,');
 
     const intruder = await milliner(trainArgs(run, long), folder);
     running.child.kill("SIGINT");
@@ -247,13 +257,14 @@ describe("an interruption", () => {
     );
     const whole = await milliner([...trainArgs(join(folder, "whole"), long), "--quiet", "--json"], folder);
 
-    expect(intruder.status).toBe(2);
+    expect(intruder.status).toBe(75);
     expect(intruder.stderr).toContain("is in use by process");
     expect(interrupted.status).toBe(130);
     expect(interrupted.stdout).toBe("");
-    expect(interrupted.stderr).toContain(
-      "interrupted; to go on: milliner train split-mnist --out interrupted --resume\n",
+    const sameCommand = ["milliner", ...trainArgs(run, long), "--resume"].map((word) =>
+      word.includes(" ") ? `'${word}'` : word,
     );
+    expect(interrupted.stderr).toContain(`interrupted; to go on: ${sameCommand.join(" ")}\n`);
     expect(interrupted.stderr).not.toContain("error");
     expect(readdirSync(join(run, "checkpoints")).some((name) => name.endsWith(".json"))).toBe(true);
     expect(resumed.status, resumed.stderr).toBe(0);
@@ -262,13 +273,53 @@ describe("an interruption", () => {
     expect(a!["matrix"]).toEqual(b!["matrix"]);
   });
 
-  test("by SIGTERM ends with 143", async () => {
-    const running = start(trainArgs(join(folder, "terminated"), long), folder);
-    await running.says("epoch 1 of");
+  test("by SIGTERM, several at once too, ends with 143, the last line, a checkpoint, and without the lock", async () => {
+    const run = join(folder, "terminated");
+    const running = start([...trainArgs(run, long), "--json"], folder);
+    await running.reaches(run, '"epoch":1,');
 
-    running.child.kill("SIGTERM");
+    for (let i = 0; i < 5; i++) {
+      running.child.kill("SIGTERM");
+      await setTimeout(10);
+    }
+    const { status, stdout, stderr } = await running.finished;
 
-    expect((await running.finished).status).toBe(143);
+    expect(status).toBe(143);
+    expect(stderr).toMatch(/interrupted; to go on: milliner train .* --resume\n$/);
+    expect(JSON.parse(stdout)).toEqual({
+      error: { name: "Interrupted", code: "SIGTERM", message: "interrupted by SIGTERM", retry: false },
+    });
+    expect(readdirSync(run)).not.toContain("run.lock");
+    expect(readdirSync(join(run, "checkpoints")).some((name) => name.endsWith(".json"))).toBe(true);
+  });
+
+  test("again, later, does not wait for a disk that hangs, and still leaves no lock", async () => {
+    const run = join(folder, "hanging");
+    const hang = preload(
+      folder,
+      "hang",
+      `const files = require("node:fs/promises");
+      let isHanging = false;
+      process.on("SIGTERM", () => { isHanging = true; });
+      const { rename } = files;
+      files.rename = (...args) =>
+        isHanging ? new Promise(() => setInterval(() => {}, 1000)) : rename(...args);
+      require("node:module").syncBuiltinESMExports();`,
+    );
+    const running = start(trainArgs(run, long), folder, hang);
+    await running.reaches(run, '"epoch":1,');
+
+    let ended: Finished | null = null;
+    void running.finished.then((end) => (ended = end));
+    while (ended === null) {
+      running.child.kill("SIGTERM");
+      await Promise.race([running.finished, setTimeout(1500)]);
+    }
+    const { status, stderr } = await running.finished;
+
+    expect(status).toBe(143);
+    expect(stderr).toMatch(/interrupted; to go on: milliner train .* --resume\n$/);
+    expect(readdirSync(run)).not.toContain("run.lock");
   });
 
   test("a reader that goes away is no failure", async () => {
@@ -307,6 +358,20 @@ describe("bad input ends with 2 and one sentence", () => {
     ["no threads", [...trainArgs(none), "--threads", "0"], "whole number from 1 up"],
     ["seeds backwards", [...trainArgs(none), "--seeds", "3..1"], "A..B"],
     ["more tasks than classes", trainArgs(none, { tasks: 5 }), "6 classes"],
+    ["an empty --out", ["train", "split-mnist", "--data", data, "--out", ""], "'--out <folder>' argument ''"],
+    [
+      "an empty --data",
+      ["train", "split-mnist", "--data", "", "--out", none],
+      "'--data <folder>' argument ''",
+    ],
+    ["an empty experiment", ["train", ""], "value '' is invalid for argument 'experiment'"],
+    ["an empty run to export", ["export", ""], "value '' is invalid for argument 'run'"],
+    ["an empty --out of an export", ["export", none, "--out", ""], "'--out <folder>' argument ''"],
+    ["an empty --data of an export", ["export", none, "--data", ""], "'--data <folder>' argument ''"],
+    ["an empty run to report", ["report", ""], "value '' is invalid for argument 'run'"],
+    ["an empty run to verify", ["verify", ""], "value '' is invalid for argument 'run'"],
+    ["an empty --data to verify", ["verify", none, "--data", ""], "'--data <folder>' argument ''"],
+    ["an empty file", ["inspect", ""], "value '' is invalid for argument 'file'"],
     ["an unknown command", ["trian"], "unknown command 'trian'"],
     ["a file of settings that is not there", ["train", join(folder, "none.yaml")], "there is no file"],
     ["a folder without a run", ["export", data], "is not the folder of a run"],
@@ -373,6 +438,76 @@ describe("bad input ends with 2 and one sentence", () => {
   });
 });
 
+describe("with --json a failure is one object on stdout", () => {
+  const none = join(folder, "not made either");
+
+  test.each([
+    ["train", [...trainArgs(none), "--set", "epcohs=3"], { name: "ConfigError", code: "UNKNOWN_KEY" }],
+    ["train, its usage", ["train", "split-mnist", "--epochs", "3"], { name: "UsageError", code: "USAGE" }],
+    ["export", ["export", none], { name: "CheckpointError", code: "NOT_A_RUN" }],
+    ["verify", ["verify", none], { name: "CheckpointError", code: "NOT_A_RUN" }],
+    ["inspect", ["inspect", none], { name: "ConfigError", code: "FILE_MISSING" }],
+    ["inspect, without a file", ["inspect"], { name: "UsageError", code: "USAGE" }],
+    ["doctor", ["doctor", "--nurse"], { name: "UsageError", code: "USAGE" }],
+    ["no command", ["trian"], { name: "UsageError", code: "USAGE" }],
+  ])("of %s", async (_, args, error) => {
+    const { status, stdout, stderr } = await milliner([...args, "--json"], folder);
+
+    expect(status, stderr).toBe(2);
+    const said = JSON.parse(stdout) as { readonly error: { readonly message: string } };
+    expect(said).toEqual({ error: { ...error, message: expect.any(String) as string, retry: false } });
+    expect(stderr).toContain(said.error.message);
+  });
+
+  test("of a loss that is not finite", async () => {
+    const args = [...trainArgs(join(folder, "diverged json"), { lr: 1e30, controls: "none" }), "--json"];
+    const { status, stdout } = await milliner(args, folder);
+
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { name: "NumericError", retry: false } });
+  });
+
+  test("of a run in use, a full disk and a download that breaks off, which are right to try again: status 75", async () => {
+    const busy = join(folder, "busy");
+    const running = start(trainArgs(busy, { tasks: 2, epochs: 4000, controls: "none" }), folder);
+    await running.reaches(busy, '"epoch":0,');
+    const full = preload(
+      folder,
+      "full",
+      `const files = require("node:fs/promises");
+      const { rename } = files;
+      files.rename = async (from, to) => {
+        if (to.endsWith("run.yaml")) throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+        await rename(from, to);
+      };
+      require("node:module").syncBuiltinESMExports();`,
+    );
+    const broken = preload(
+      folder,
+      "broken",
+      `globalThis.fetch = async () => new Response(new ReadableStream({
+        pull(stream) { stream.error(Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET" })); },
+      }));`,
+    );
+
+    const inUse = await milliner([...trainArgs(busy), "--json"], folder);
+    running.child.kill("SIGKILL");
+    await running.finished;
+    const noSpace = await milliner([...trainArgs(join(folder, "full")), "--json"], folder, full);
+    const cut = await milliner(["train", "split-mnist", "--json"], folder, {
+      ...broken,
+      XDG_CACHE_HOME: join(folder, "cache"),
+    });
+
+    expect([inUse, noSpace, cut].map(({ status }) => status)).toEqual([75, 75, 75]);
+    expect([inUse, noSpace, cut].map(({ stdout }) => JSON.parse(stdout) as object)).toMatchObject([
+      { error: { name: "ConfigError", code: "RUN_LOCKED", retry: true } },
+      { error: { name: "CheckpointError", code: "DISK_FULL", retry: true } },
+      { error: { name: "DataError", code: "DOWNLOAD_INTERRUPTED", retry: true } },
+    ]);
+  });
+});
+
 describe("other ends", () => {
   test("labels that count from 1 are taken, and what was left out is said on stderr and in the JSON", async () => {
     const letters = join(folder, "letters");
@@ -400,7 +535,7 @@ describe("other ends", () => {
         letters,
         "--out",
         run,
-        ...set({ epochs: 1, controls: "none" }),
+        ...tinyOptions({ epochs: 1, controls: "none" }),
         "--json",
       ],
       folder,
@@ -457,13 +592,6 @@ describe("other ends", () => {
     }
   });
 
-  test("nothing to resume is refused", async () => {
-    const nothing = await milliner([...trainArgs(join(folder, "nowhere")), "--resume"], folder);
-
-    expect(nothing.status).toBe(2);
-    expect(nothing.stderr).toContain("is not the folder of a run");
-  });
-
   test.each([
     ["MILLINER_ISA", 'MILLINER_ISA is "nonsense", which this machine does not run'],
     ["MILLINER_THREADS", 'MILLINER_THREADS is "nonsense", and must be a whole number from 1 to 1024'],
@@ -471,12 +599,17 @@ describe("other ends", () => {
     const variables = { [name]: "nonsense" };
     const trained = await milliner(trainArgs(join(folder, name)), folder, variables);
     const examined = await milliner(["doctor"], folder, variables);
+    const asJson = await milliner(["doctor", "--json"], folder, variables);
 
     for (const { status, stderr } of [trained, examined]) {
       expect(status).toBe(2);
       expect(stderr).toContain(`error: ${sentence}`);
     }
     expect(examined.stdout).toContain(process.version);
+    expect(JSON.parse(asJson.stdout)).toMatchObject({
+      versions: { node: process.version },
+      error: { message: expect.stringContaining(sentence) as string, retry: false },
+    });
     expect(examined.stdout).toContain(`none: ${sentence}`);
   });
 
@@ -542,7 +675,7 @@ describe("other ends", () => {
       "split-mnist",
       "--data",
       data,
-      ...set({ epochs: 1, tasks: 2, controls: "none" }),
+      ...tinyOptions({ epochs: 1, tasks: 2, controls: "none" }),
       "--quiet",
     ];
 

@@ -31,3 +31,10 @@ export const tinySettings = {
   inputDropout: 0,
   controls: ["random-body", "sgd"],
 } as const;
+
+/** The same as options of the command, some of them replaced. */
+export function tinyOptions(changes: Readonly<Record<string, string | number>> = {}): readonly string[] {
+  const { controls, ...rest } = tinySettings;
+  const all = { ...rest, controls: controls.join(","), ...changes };
+  return Object.entries(all).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+}

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { availableParallelism, cpus } from "node:os";
 import { cpuStatus, selectBackend } from "@milliner/core";
 import type { Command } from "commander";
-import { printJson, type Output } from "../output.ts";
+import type { Output } from "../output.ts";
 import { textTable } from "../table.ts";
 import { versions } from "../versions.ts";
 
@@ -13,7 +13,7 @@ export function addDoctor(program: Command, output: Output): void {
     .option("--json", "print one JSON object")
     .action(({ json }: { readonly json?: boolean }) => {
       const found = examine();
-      if (json === true) printJson(output, found);
+      if (json === true) output.json(found);
       else output.result(report(found));
       selectBackend(undefined, () => {}); // what a run would refuse is refused here too, behind what could be found
     });

@@ -1,10 +1,10 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { Failed } from "../exit-status.ts";
 import { exportRun, type ExportedRun } from "../export-run.ts";
-import { printJson, type Output } from "../output.ts";
+import type { Output } from "../output.ts";
 import { bytes, textTable } from "../table.ts";
 import { untilInterrupted } from "./interruption.ts";
-import { deviceOption, threadsOption, type ComputeFlags } from "./options.ts";
+import { deviceOption, givenPath, threadsOption, type ComputeFlags } from "./options.ts";
 
 interface ExportFlags extends ComputeFlags {
   readonly task?: readonly number[] | "all";
@@ -20,15 +20,15 @@ export function addExport(program: Command, output: Output): void {
   program
     .command("export")
     .description("write each task of a run as a small ONNX file, and check it against the network")
-    .argument("<run>", "a run's folder")
+    .argument("<run>", "a run's folder", givenPath)
     .option("--task <n>", "one task, counted from 0, or all; default: all", taskOf)
-    .option("--out <folder>", "where the files go; default: onnx/ in the run's folder")
+    .option("--out <folder>", "where the files go; default: onnx/ in the run's folder", givenPath)
     .addOption(
       new Option("--verify <when>", "compare with onnxruntime on the whole test set")
         .choices(["auto", "require", "off"])
         .default("auto"),
     )
-    .option("--data <folder>", "the images, where they are elsewhere by now")
+    .option("--data <folder>", "the images, where they are elsewhere by now", givenPath)
     .addOption(threadsOption())
     .addOption(deviceOption())
     .option("--offline", "never use the network")
@@ -46,11 +46,12 @@ export function addExport(program: Command, output: Output): void {
           onWarning: (message) => output.note(`warning: ${message}\n`),
         }),
       );
-      if (json === true) printJson(output, exported);
-      else output.result(exportTable(exported));
       const wrong = exported.tasks.find(({ ok }) => ok === false);
+      if (json === true) output.json(exported);
+      else output.result(exportTable(exported));
       if (wrong !== undefined) {
         throw new Failed(
+          "EXPORT_DIFFERS",
           `${wrong.file} does not agree with the network it was exported from; do not ship it`,
         );
       }

@@ -17,6 +17,7 @@ async function inspect(name: string, content: string | Uint8Array): Promise<[num
   const status = await main(["inspect", path], {
     result: (text) => void results.push(text),
     note: (text) => void notes.push(text),
+    json: () => undefined,
     isTerminal: false,
     columns: () => 80,
   });
@@ -67,7 +68,7 @@ test.each(["hat.safetensors", "hat.onnx", "hat"])(
     const [status, result] = await inspect(name, tensors);
 
     expect(status).toBe(0);
-    expect(result).toMatch(/1 tensors, .*\n\nfc\.weight +F32 +\[2\]/);
+    expect(result).toMatch(/1 tensor, .*\n\nfc\.weight +F32 +\[2\]/);
   },
 );
 

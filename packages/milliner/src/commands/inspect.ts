@@ -5,11 +5,13 @@ import { recogniseFile } from "@milliner/data";
 import { readBoundedFile } from "@milliner/data";
 import { inspectModel, printable, type ModelSummary, type ValueSummary } from "@milliner/onnx";
 import type { Command } from "commander";
+import { counted } from "../counted.ts";
 import { fastMode } from "../device.ts";
-import { printJson, type Output } from "../output.ts";
+import type { Output } from "../output.ts";
 import { summariseRun, type RunSummary } from "../run-summary.ts";
 import { settingsYaml } from "../settings/run-file.ts";
 import { bytes, percent, textTable } from "../table.ts";
+import { givenPath } from "./options.ts";
 
 // What a reader of the whole file may take: ONNX itself ends at 2 GiB.
 const largestBytes = 2 ** 31 - 1;
@@ -18,11 +20,11 @@ export function addInspect(program: Command, output: Output): void {
   program
     .command("inspect")
     .description("say what an ONNX file, a file of tensors (.safetensors) or a run's folder holds")
-    .argument("<file>", "a file, or a run's folder")
+    .argument("<file>", "a file, or a run's folder", givenPath)
     .option("--json", "print one JSON object")
     .action(async (path: string, { json }: { readonly json?: boolean }) => {
       const found = await inspect(path);
-      if (json === true) printJson(output, asJson(found));
+      if (json === true) output.json(asJson(found));
       else output.result(inText(found));
     });
 }
@@ -111,11 +113,11 @@ function runText(run: RunSummary): string {
   const acc = run.acc === null ? "" : `, mean accuracy ${percent(run.acc)}`;
   const state = run.isDone
     ? `done${acc}`
-    : `${run.learned.length} of ${notes.tasks.length} tasks learned, not done`;
+    : `${run.learned.length} of ${counted(notes.tasks.length, "task")} learned, not done`;
   const tasks = run.learned.map(({ name, accuracy, epochs }, task) => [
     `task ${task}: ${printable(name)}`,
     percent(accuracy),
-    `${epochs} epochs`,
+    counted(epochs, "epoch"),
   ]);
   return [
     `${run.run}: ${run.name}, ${notes.learner} on ${notes.device}${notes.isa === null ? "" : ` (${[notes.isa, ...fastMode(notes.precision)].join(", ")})`}, ${state}\n\n`,
@@ -152,5 +154,5 @@ function tensorsText({ file, tensors, bytes: size }: TensorFile): string {
     `[${shape.join(", ")}]`,
     `${elements(shape)}`,
   ]);
-  return `${file}: ${tensors.length} tensors, ${bytes(size)}\n\n${textTable(rows)}`;
+  return `${file}: ${counted(tensors.length, "tensor")}, ${bytes(size)}\n\n${textTable(rows)}`;
 }

@@ -36,3 +36,9 @@ export function seedRange(text: string): readonly number[] {
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
+
+/** A path. The empty text of a variable that is not set would be the folder that one happens to stand in. */
+export function givenPath(text: string): string {
+  if (text.trim() !== "") return text;
+  throw new InvalidArgumentError("It is empty: is a variable not set?");
+}

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { counted } from "../counted.ts";
 import type { Output } from "../output.ts";
 import { presetNamed, presets } from "../presets/index.ts";
 import { settingsYaml } from "../settings/run-file.ts";
@@ -19,9 +20,9 @@ function list(): string {
     Object.entries(presets).map(([name, { dataset, tasks, layers, width, epochs }]) => [
       name,
       `${dataset}`,
-      `${tasks} tasks`,
-      `${layers} x ${width} units`,
-      `${epochs} epochs`,
+      tasks === null ? "" : counted(tasks, "task"),
+      `${layers} x ${counted(width, "unit")}`,
+      counted(epochs, "epoch"),
     ]),
   );
 }

@@ -2,12 +2,13 @@ import { spawn } from "node:child_process";
 import type { Command } from "commander";
 import type { Output } from "../output.ts";
 import { writeReport } from "../report/index.ts";
+import { givenPath } from "./options.ts";
 
 export function addReport(program: Command, output: Output): void {
   program
     .command("report")
     .description("write report.html: one file that shows what a run did, without a network")
-    .argument("<run>", "a run's folder")
+    .argument("<run>", "a run's folder", givenPath)
     .option("--open", "show it in the browser")
     .action(async (run: string, { open }: { readonly open?: boolean }) => {
       const path = await writeReport(run);

@@ -1,30 +1,34 @@
 import { resolve } from "node:path";
-import { verifyRun } from "@milliner/continual";
-import type { Command } from "commander";
+import { verifyRun, type Verification } from "@milliner/continual";
+import { Option, type Command } from "commander";
 import { loadDataAgain } from "../data-source.ts";
 import { openDeviceOf } from "../device.ts";
 import { Failed } from "../exit-status.ts";
 import { makeHat, makeScenario } from "../model.ts";
-import { printJson, type Output } from "../output.ts";
+import type { Output } from "../output.ts";
 import { readRunFile } from "../settings/run-file.ts";
-import { deviceOption, threadsOption, type ComputeFlags } from "./options.ts";
+import { deviceOption, givenPath, threadsOption, type ComputeFlags } from "./options.ts";
 
 interface VerifyFlags extends ComputeFlags {
   readonly data?: string;
+  readonly tellParent?: boolean;
   readonly json?: boolean;
 }
 
 /**
  * `milliner verify RUN`: loads the newest checkpoint and compares the logits of every learned task with what they were when
- * its training ended. `train` calls it in a fresh process, and reads its JSON.
+ * its training ended. `train` calls it in a fresh process, which tells it by a message: stdout belongs to whatever is loaded
+ * there too.
  */
 export function addVerify(program: Command, output: Output): void {
   program
-    .command("verify", { hidden: true })
-    .argument("<run>", "a run's folder")
-    .option("--data <folder>", "the images, where they are elsewhere by now")
+    .command("verify")
+    .description("compare the logits of a run's tasks, from its newest checkpoint, with what they were")
+    .argument("<run>", "a run's folder", givenPath)
+    .option("--data <folder>", "the images, where they are elsewhere by now", givenPath)
     .addOption(threadsOption())
     .addOption(deviceOption())
+    .addOption(new Option("--tell-parent").hideHelp())
     .option("--json", "print one JSON object")
     .action(async (run: string, flags: VerifyFlags) => {
       const { notes, ...file } = await readRunFile(run);
@@ -42,17 +46,25 @@ export function addVerify(program: Command, output: Output): void {
         () => makeHat(settings, notes.inputShape, backend),
         backend,
       );
-      if (flags.json === true) {
-        printJson(output, found);
-        return;
-      }
-      for (const { task, expected, found: now } of found.tasks) {
-        output.result(
-          `task ${task}: ${expected === now ? "same logits" : `logits were ${expected} and are ${now}`}\n`,
-        );
-      }
-      if (found.lockedUnchanged === null) return; // a method that locks nothing promises nothing
-      if (!found.bitExactOldLogits) throw new Failed(`${run}: logits are not what they were`);
-      if (!found.lockedUnchanged) throw new Failed(`${run}: locked elements are not what they were`);
+      if (flags.tellParent === true) process.send?.(found);
+      const promises = found.lockedUnchanged !== null; // a method that locks nothing promises nothing
+      const broken = [
+        ...(found.bitExactOldLogits ? [] : ["logits"]),
+        ...(found.lockedUnchanged === false ? ["locked elements"] : []),
+      ];
+      if (flags.json === true) output.json(found);
+      else output.result(verificationText(found));
+      if (promises && broken.length > 0)
+        throw new Failed("PROMISE_BROKEN", `${run}: ${broken.join(" and ")} are not what they were`);
     });
+}
+
+function verificationText({ tasks, lockedUnchanged }: Verification): string {
+  const lines = tasks.map(
+    ({ task, expected, found }) =>
+      `task ${task}: ${expected === found ? "same logits" : `logits were ${expected} and are ${found}`}`,
+  );
+  if (lockedUnchanged !== null)
+    lines.push(`locked elements: ${lockedUnchanged ? "unchanged" : "NOT WHAT THEY WERE"}`);
+  return lines.map((line) => `${line}\n`).join("");
 }

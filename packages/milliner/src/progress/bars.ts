@@ -1,8 +1,8 @@
 import type { RunEvent } from "@milliner/continual";
-import { deviceText } from "../device.ts";
+import { deviceText, deviceUsed } from "../device.ts";
 import type { Output } from "../output.ts";
 import { bytes, duration } from "../table.ts";
-import { eventLine } from "./lines.ts";
+import { taskLines } from "./lines.ts";
 import type { Progress } from "./progress.ts";
 import { TimeLeft } from "./time-left.ts";
 
@@ -12,6 +12,7 @@ const secondsBetweenDraws = 0.1;
 /** One line at the bottom that is drawn over itself, and above it a line per task that is done. */
 export function barProgress(output: Output, clock: () => number): Progress {
   let tasks = 1;
+  let lineOf = taskLines(tasks);
   let left: TimeLeft | null = null;
   let drawnAt = -Infinity;
   let isDrawn = false;
@@ -35,7 +36,8 @@ export function barProgress(output: Output, clock: () => number): Progress {
   return {
     start(start) {
       tasks = start.tasks;
-      say(`${start.folder}: ${start.learners.join(", ")} on ${deviceText(start.device)}`);
+      lineOf = taskLines(tasks);
+      say(`${start.folder}: ${start.learners.join(", ")} on ${deviceText(deviceUsed(start.device))}`);
     },
     event(event: RunEvent) {
       if (event.type === "run-started" || left === null) left = new TimeLeft(tasks, clock);
@@ -46,8 +48,7 @@ export function barProgress(output: Output, clock: () => number): Progress {
         draw(event.learner, fraction, seconds === null ? rest : `${rest}, ${duration(seconds)} left`);
         return;
       }
-      if (event.type === "epoch-ended") return;
-      const line = eventLine(event, tasks);
+      const line = lineOf(event);
       if (line !== null) say(line);
     },
     download({ file, receivedBytes, totalBytes }) {

@@ -3,10 +3,11 @@ import { barProgress } from "./bars.ts";
 import { lineProgress } from "./lines.ts";
 import type { Progress } from "./progress.ts";
 
-/** Bars on a terminal, a line per event elsewhere, nothing but warnings when quiet. */
+/** Bars on a terminal, a line per task and per minute elsewhere, nothing but warnings when quiet. */
 export function startProgress(output: Output, isQuiet: boolean): Progress {
   if (isQuiet) return quietProgress(output);
-  return output.isTerminal ? barProgress(output, () => performance.now() / 1000) : lineProgress(output);
+  const clock = (): number => performance.now() / 1000;
+  return output.isTerminal ? barProgress(output, clock) : lineProgress(output, clock);
 }
 
 function quietProgress(output: Output): Progress {

@@ -72,6 +72,7 @@ describe("--set", () => {
       "controls=sgd,sgd",
       'controls must be a list of different names out of random-body, sgd-frozen, sgd, joint, or none, not "sgd,sgd"',
     ],
+    ["data=", 'data must be a folder, or null, not ""'],
     ["seed=-1", "seed must be a whole number from 0 up, not -1"],
   ])("%s is an error that says what is expected", (text, message) => {
     const error = refused(text);

@@ -17,13 +17,14 @@ export interface Assignment {
 export function assign(base: Settings, assignments: readonly Assignment[], owner: string): Settings {
   const values: Record<string, unknown> = { ...base };
   for (const assignment of assignments) {
-    const key = keyOf(assignment, owner);
+    const key = settingKey(assignment, owner);
     values[key] = checked(key, assignment);
   }
   return values as unknown as Settings;
 }
 
-function keyOf({ key, origin }: Assignment, owner: string): keyof Settings {
+/** The setting that an assignment is of. */
+export function settingKey({ key, origin }: Assignment, owner: string): keyof Settings {
   const known = settingKeys.find((name) => name === key);
   if (known !== undefined) return known;
   if (key === "smax") return "sMax"; // as papers and shells write it
@@ -68,7 +69,8 @@ export function parseAssignment(text: string): Assignment {
   const raw = text.slice(equals + 1);
   let value: unknown = raw;
   try {
-    value = parse(raw);
+    // An empty value is not YAML's null, which for some keys means a default: more likely a variable is not set.
+    if (raw.trim() !== "") value = parse(raw);
   } catch {
     // Not YAML: a plain text, which the key's own check judges.
   }

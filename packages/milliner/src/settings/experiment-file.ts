@@ -3,7 +3,7 @@ import { ConfigError, suggestion } from "@milliner/core";
 import { DataError, readBoundedFile } from "@milliner/data";
 import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node, type Pair } from "yaml";
 import { presetNamed } from "../presets/index.ts";
-import { assign, shown, type Assignment } from "./assignment.ts";
+import { assign, settingKey, shown, type Assignment } from "./assignment.ts";
 import { settingKeys, type ScenarioKind, type Settings } from "./settings.ts";
 
 /** What is to be trained: a preset or a file, with every value filled in. */
@@ -11,6 +11,8 @@ export interface Experiment {
   /** Names run folders. */
   readonly name: string;
   readonly settings: Settings;
+  /** The settings that a file states itself, and leaves to no preset. A run that is resumed has to have them. */
+  readonly stated?: readonly (keyof Settings)[];
 }
 
 // A page of settings. What is larger is something else.
@@ -141,7 +143,11 @@ function experimentOf(entries: readonly Entry[], path: string): Experiment {
   const fileName = basename(path).replace(/\.ya?ml$/i, "");
   const owner = preset === undefined ? "a file of settings" : String(preset.value);
   checkOwnKeys(assignments, owner);
-  return { name: nameOf(find("name"), fileName), settings: assign(base, assignments, owner) };
+  return {
+    name: nameOf(find("name"), fileName),
+    settings: assign(base, assignments, owner),
+    stated: assignments.map((assignment) => settingKey(assignment, owner)),
+  };
 }
 
 // `preset` is a key of files too: somebody who writes "presett" should hear of it.

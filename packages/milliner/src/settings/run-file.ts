@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { CheckpointError, type Backend, type Precision } from "@milliner/core";
+import { CheckpointError } from "@milliner/core";
 import { StoredJson } from "@milliner/continual";
 import { Document, isScalar, stringify, visit } from "yaml";
+import type { DeviceUsed } from "../device.ts";
 import {
   parseSettingsFile,
   readExperimentFile,
@@ -14,7 +15,7 @@ import { settingKeys, type Settings } from "./settings.ts";
 export type DataSource = "published" | "folder" | "memory";
 
 /** What `run.yaml` notes beside the settings: with what they were run. */
-export interface RunNotes {
+export interface RunNotes extends DeviceUsed {
   readonly learner: string;
   /** Kind and name of the data set; its folder is the setting `data`. */
   readonly source: DataSource;
@@ -25,13 +26,9 @@ export interface RunNotes {
   readonly inputShape: readonly [number, number, number];
   readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] };
   readonly tasks: readonly { readonly name: string; readonly classes: readonly string[] }[];
-  readonly device: Backend["name"];
-  /** Instruction set of the kernels; null for the reference. */
-  readonly isa: string | null;
-  readonly threads: number;
-  /** What fully connected products were computed in: the setting, or float32 where that was not there. */
-  readonly precision: Precision;
   readonly versions: Readonly<Record<string, string>>;
+  /** What was said before the run began, such as that the slow reference stands in. */
+  readonly warnings: readonly string[];
 }
 
 /** A run folder's `run.yaml`: enough to run it again. */
@@ -119,6 +116,9 @@ export async function readRunFile(run: string): Promise<RunFile> {
         ? oneOf(notes, "precision", ["float32", "bf16"], path)
         : "float32",
       versions: Object.fromEntries(versions.keys.map((key) => [key, versions.string(key)])),
+      warnings: notes.keys.includes("warnings")
+        ? notes.list("warnings", (entry) => entry.string("value"))
+        : [],
     },
   };
 }
