@@ -152,10 +152,3 @@ describe("what only a fresh process finds changed", () => {
     expect(result).toMatchObject({ bitExactOldLogits: false, warnings: [] });
   });
 });
-
-test("any other answer to a broken promise is refused before anything is trained", async () => {
-  await expect(runOnce(frozen(), { onBrokenPromise: "ignore" as never })).rejects.toMatchObject({
-    code: "BAD_VALUE",
-    message: 'onBrokenPromise must be throw or warn, not "ignore"',
-  });
-});

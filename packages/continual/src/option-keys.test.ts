@@ -4,7 +4,7 @@ import { JointLearner, RandomBodyLearner, SgdFrozenLearner, SgdLearner } from "@
 import { checkSchedule, publishedSchedule, type Schedule } from "./fit.ts";
 import { MultiHead } from "./multi-head.ts";
 import { permutedScenario } from "./permuted-scenario.ts";
-import { run } from "./run.ts";
+import { run, type RunOptions } from "./run.ts";
 import { splitScenario } from "./split-scenario.ts";
 import { syntheticDataset, syntheticScenario } from "./testing/synthetic-scenario.ts";
 
@@ -53,13 +53,28 @@ describe("an option that is spelled wrong is refused, and the nearest named:", (
   });
 });
 
+test.each<[Partial<RunOptions>, string]>([
+  [{ onBrokenPromise: "ignore" as never }, 'onBrokenPromise must be one of throw, warn, not "ignore"'],
+  [{ unlearned: "every" as never }, 'unlearned must be one of none, next, all, not "every"'],
+  [{ checkpointSeconds: NaN }, "checkpointSeconds must be a number from 0 up, not NaN"],
+  [{ seed: -1 }, "seed must be a whole number from 0 up, not -1"],
+])("run refuses %j before anything is trained", async (wrong, message) => {
+  const learner = new SgdLearner(options);
+
+  await expect(run(scenario, learner, { seed: 1, backend, ...wrong })).rejects.toMatchObject({
+    code: "BAD_VALUE",
+    message,
+  });
+  learner.dispose();
+});
+
 describe("a schedule is refused when the learner is made, not when it learns:", () => {
   test.each<[Partial<Schedule>, RegExp]>([
     [{ lr: 1e-320 }, /^lr must be .* not 1e-320, which is 0 as the float32/],
     [{ lr: 1e39 }, /^lr must be .* which is Infinity/],
     [{ lrMin: 1e-320 }, /^lrMin must be/],
     [{ lrFactor: Infinity }, /^lrFactor must be a number above 1, not Infinity/],
-    [{ lr: 1e-5 }, /lr is 1e-5?|lr is 0.00001 and lrMin 0.0001.*nothing would be learned/],
+    [{ lr: 1e-5 }, /^lr is 0\.00001 and lrMin 0\.0001.*nothing would be learned/],
     [{ epochs: 0 }, /^epochs must be/],
   ])("%j", (change, message) => {
     const schedule = { ...publishedSchedule, ...change };

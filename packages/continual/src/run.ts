@@ -86,22 +86,32 @@ const runKeys: OptionKeys<RunOptions> = {
  *   is the result
  */
 export async function run(scenario: Scenario, learner: Learner, options: RunOptions): Promise<RunResult> {
-  checkKeys("run", options, runKeys);
+  checkRunOptions(options);
   const learners = [learner, ...(options.controls ?? [])];
   checkNames(learners);
   checkScenario(scenario);
-  if (!Number.isSafeInteger(options.seed) || options.seed < 0) {
-    throw new ConfigError("BAD_VALUE", `seed must be a whole number from 0 up, not ${options.seed}`);
+  return withPromisesKept(await runIn(scenario, learners, options), options.onBrokenPromise ?? "throw");
+}
+
+function checkRunOptions(options: RunOptions): void {
+  checkKeys("run", options, runKeys);
+  const { seed, onBrokenPromise = "throw", unlearned = "next", checkpointSeconds = 0 } = options;
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new ConfigError("BAD_VALUE", `seed must be a whole number from 0 up, not ${seed}`);
+  const words = [
+    ["onBrokenPromise", onBrokenPromise, ["throw", "warn"]],
+    ["unlearned", unlearned, ["none", "next", "all"]],
+  ] as const;
+  for (const [name, value, known] of words) {
+    if (!(known as readonly string[]).includes(value))
+      throw new ConfigError("BAD_VALUE", `${name} must be one of ${known.join(", ")}, not "${value}"`);
   }
-  const { onBrokenPromise = "throw" } = options;
-  if (onBrokenPromise !== "throw" && onBrokenPromise !== "warn") {
-    onBrokenPromise satisfies never;
+  if (!(checkpointSeconds >= 0)) {
     throw new ConfigError(
       "BAD_VALUE",
-      `onBrokenPromise must be throw or warn, not "${String(onBrokenPromise)}"`,
+      `checkpointSeconds must be a number from 0 up, not ${checkpointSeconds}`,
     );
   }
-  return withPromisesKept(await runIn(scenario, learners, options), onBrokenPromise);
 }
 
 async function runIn(

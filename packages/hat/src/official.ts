@@ -2,6 +2,7 @@ import {
   checkKeys,
   checkNumber,
   clipGlobalNorm,
+  ConfigError,
   forward,
   Sgd,
   Tape,
@@ -108,9 +109,10 @@ function checkOptions(options: OfficialOptions): void {
     clipNorm: true,
     embeddingClamp: true,
   });
-  const { sMax, c, clipNorm, embeddingClamp } = options;
+  const { sMax, c, embeddingClamp } = options;
   checkSMax(sMax);
   checkNumber("c", c, { from: 0 });
-  checkNumber("clipNorm", clipNorm, { above: 0 });
-  checkNumber("embeddingClamp", embeddingClamp, { above: 0 });
+  // Infinity clamps nothing.
+  if (!(embeddingClamp > 0))
+    throw new ConfigError("BAD_VALUE", `embeddingClamp must be a number above 0, not ${embeddingClamp}`);
 }

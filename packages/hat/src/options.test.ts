@@ -33,6 +33,14 @@ test("a setting that is spelled wrong is refused, and the nearest named", () => 
   );
 });
 
+test.each([
+  [{ sMax: NaN }, /^sMax must be/],
+  [{ c: -1 }, /^c must be/],
+  [{ embeddingClamp: 0 }, /^embeddingClamp must be/],
+])("the published step refuses %j by name", (wrong, message) => {
+  expect(() => officialStep({} as never, {} as never, { ...officialDefaults, ...wrong })).toThrow(message);
+});
+
 test.each<[Partial<HatOptions>, RegExp]>([
   [{ sMax: 1e-300 }, /^sMax must be a number from 1 up to 9\.22e\+18, not 1e-300$/],
   [{ sMax: 0.5 }, /^sMax must be a number/],

@@ -1,3 +1,4 @@
+import { ConfigError } from "../errors.ts";
 import type { Gradients } from "../tape.ts";
 import { elements, type Tensor } from "../tensor.ts";
 
@@ -29,12 +30,17 @@ export function norm(of: Tensor): number {
  * Scales all gradients by `maxNorm / (norm + 1e-6)` when their common norm is above `maxNorm`, as PyTorch's
  * `clip_grad_norm_`. When the bounds of the norms show that it is not, nothing is computed or changed, and pending
  * gradients stay pending.
+ *
+ * @param maxNorm - above 0; Infinity clips nothing
+ * @throws ConfigError (`BAD_VALUE`) for another one
  */
 export function clipGlobalNorm(
   parameters: Iterable<readonly [string, Tensor]>,
   gradients: Gradients,
   maxNorm: number,
 ): void {
+  if (!(maxNorm > 0))
+    throw new ConfigError("BAD_VALUE", `the largest norm must be a number above 0, not ${maxNorm}`);
   const leaves = [...parameters].map(([, leaf]) => leaf).filter((leaf) => gradients.has(leaf));
   const total = (normOf: (leaf: Tensor) => number): number => Math.hypot(...leaves.map(normOf));
   if (total((leaf) => gradientNormBound(gradients, leaf)) <= maxNorm) return;

@@ -257,6 +257,17 @@ test("clipping scales the common norm down to the limit, and leaves small gradie
   });
 });
 
-test("a learning rate that is not positive is refused", () => {
-  for (const lr of [0, -1, NaN, Infinity]) expect(() => new Sgd({ lr })).toThrow(ConfigError);
+test("clipping to a norm that is none is refused, where it would have clipped nothing", () => {
+  tidy(() => {
+    const [w, b] = [leaf([5, 7], 1), leaf([5], 1)];
+    for (const maxNorm of [NaN, 0, -1]) {
+      expect(() => clipGlobalNorm([["w", w]], gradientsOf(w, b, 1), maxNorm)).toThrow(
+        `the largest norm must be a number above 0, not ${maxNorm}`,
+      );
+    }
+  });
+});
+
+test("a learning rate that is not positive , or is none as a float32, is refused", () => {
+  for (const lr of [0, -1, NaN, Infinity, 1e-320, 1e39]) expect(() => new Sgd({ lr })).toThrow(ConfigError);
 });
