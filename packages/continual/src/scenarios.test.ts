@@ -148,6 +148,22 @@ describe("a split scenario", () => {
     expect(cut).toThrow("the test set of task 2 (four, five) has no images");
   });
 
+  test("an error about a task of many classes names the first and the last of them", () => {
+    const classes = Array.from({ length: 250 }, (_, label) => `class ${label}`);
+    const set = (labels: readonly number[]): ImageSet =>
+      createImageSet(
+        { images: new Uint8Array(labels.length), shape: [1, 1, 1], count: labels.length },
+        Uint8Array.from(labels),
+        classes,
+      );
+    const all = Array.from({ length: 250 }, (_, label) => label);
+    const dataset = createDataset("many", set(all), set(all.slice(0, 125)));
+
+    expect(() => splitScenario(dataset, { seed: 0, tasks: 2, validationShare: 0 })).toThrow(
+      "the test set of task 1 (class 125 to class 249) has no images",
+    );
+  });
+
   test("a number of tasks groups the classes as that number of classes per task does", () => {
     const groups = (options: object): readonly (readonly string[])[] =>
       splitScenario(dataset, { seed: 1, ...options }).tasks.map(({ classes }) => classes);

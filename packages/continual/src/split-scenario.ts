@@ -38,7 +38,7 @@ export function splitScenario(dataset: Dataset, options: SplitScenarioOptions): 
     const labels = new Map(group.map((label, taskLabel) => [label, taskLabel]));
     const classes = group.map((label) => dataset.classes[label]!);
     const of = (set: ImageSet, part: string): Uint32Array =>
-      imagesOf(set, labels, `${part} of task ${id} (${classes.join(", ")})`);
+      imagesOf(set, labels, `${part} of task ${id} (${groupName(classes)})`);
     const { train, validation } = splitValidation(
       of(dataset.train, "training set"),
       validationShare,

@@ -123,7 +123,9 @@ function runText(run: RunSummary): string {
     `${run.run}: ${run.name}, ${notes.learner} on ${notes.device}${notes.isa === null ? "" : ` (${[notes.isa, ...fastMode(notes.precision)].join(", ")})`}, ${state}\n\n`,
     textTable(tasks),
     tasks.length > 0 ? "\n" : "",
-    run.bitExactOldLogits === null ? "" : `old logits bit-exact: ${run.bitExactOldLogits ? "yes" : "NO"}\n`,
+    run.bitExactOldLogits === null
+      ? ""
+      : `old logits bit-exact: ${run.bitExactOldLogits ? "yes" : run.lockedHash === null ? "no" : "NO"}\n`,
     run.lockedHash === null ? "" : `locked elements: sha256 ${run.lockedHash}\n`,
     `newest checkpoint: ${run.checkpoint === null ? "none" : basename(run.checkpoint)}\n\n`,
     settingsYaml(run.settings),

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { html, type Html } from "./html.ts";
 import type { RunHistory } from "./history.ts";
 import type { ReportInput } from "./report-input.ts";
@@ -8,9 +9,9 @@ const mostWarnings = 100;
 /** `run.yaml` as it is. */
 export function configuration(text: string | null): Html {
   if (text === null) return html`<p class="none">There is no run.yaml in the folder.</p>`;
-  const cut = text.length > mostCharacters;
-  return html`<pre tabindex="0">${cut ? text.slice(0, mostCharacters) : text}</pre>
-    ${cut ? html`<p class="note">${text.length - mostCharacters} more characters are in run.yaml.</p>` : null}`;
+  const cut = Math.max(0, text.length - mostCharacters);
+  return html`<pre tabindex="0">${text.slice(0, mostCharacters)}</pre>
+    ${cut === 0 ? null : html`<p class="note">${counted(cut, "more character")} ${cut === 1 ? "is" : "are"} in run.yaml.</p>`}`;
 }
 
 /** What the learners warned of, each said once, and what was odd about the files. */
@@ -28,5 +29,5 @@ export function warnings({ events, remarks }: ReportInput, { method, controls }:
   return html`<ul class="warnings">
       ${shown.map((text) => html`<li>${text.slice(0, 500)}</li>`)}
     </ul>
-    ${left === 0 ? null : html`<p class="note">${left} more are in events.jsonl.</p>`}`;
+    ${left === 0 ? null : html`<p class="note">${left} more ${left === 1 ? "is" : "are"} in events.jsonl.</p>`}`;
 }

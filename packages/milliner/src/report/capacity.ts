@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import type { LayerCapacity } from "@milliner/continual";
 import { scaleBand, scaleLinear } from "d3-scale";
 import { line } from "d3-shape";
@@ -27,7 +28,7 @@ export function capacity({ method, tasks }: RunHistory): Html {
       ><span><i class="line-locked"></i>weights locked for later tasks</span>
     </p>
     <div class="multiples">${shown.map(([layer, after]) => picture(layer, after, tasks))}</div>
-    ${left === 0 ? null : html`<p class="note">${left} more layers are not shown.</p>`}
+    ${left === 0 ? null : html`<p class="note">${counted(left, "more layer")} ${left === 1 ? "is" : "are"} not shown.</p>`}
     <details>
       <summary>The numbers</summary>
       ${table(shown)}
@@ -85,7 +86,7 @@ function picture(layer: string, after: readonly AfterTask[], tasks: number): Htm
     );
   const last = after.at(-1)![1];
   return html`<figure>
-    <figcaption><b>${layer}</b> ${last.units} units, ${percent(last.used, 0)} used</figcaption>
+    <figcaption><b>${layer}</b> ${counted(last.units, "unit")}, ${percent(last.used, 0)} used</figcaption>
     <svg viewBox="0 0 ${size.width} ${size.height}" role="img">
       <title>
         Capacity of ${layer} in percent, after each task; ${percent(last.used, 1)} of its units used and

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { duration, percent, points } from "./figure-text.ts";
 import type { History, RunHistory } from "./history.ts";
 import { html, type Html } from "./html.ts";
@@ -42,7 +43,7 @@ function row({ learner, figures, matrix }: History, i: number): Html {
   if (figures === null)
     return html`<tr class="${first}">
       ${head}
-      <td colspan="6" class="none">not finished: ${matrix.length} tasks evaluated</td>
+      <td colspan="6" class="none">not finished: ${counted(matrix.length, "task")} evaluated</td>
     </tr>`;
   const forgetting = figures.forgetting === null ? "–" : (figures.forgetting * 100).toFixed(2);
   return html`<tr class="${first}">

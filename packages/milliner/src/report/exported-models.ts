@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { bytes, count, percent } from "./figure-text.ts";
 import { html, type Html } from "./html.ts";
 import type { ReportModel } from "./report-input.ts";
@@ -50,8 +51,7 @@ function row(model: ReportModel): Html {
   const compared = model.images !== null && model.images > 0;
   const same =
     compared && model.sameArgmax !== null ? `${count(model.sameArgmax)} / ${count(model.images)}` : "–";
-  const ties =
-    model.ties !== null && model.ties > 0 ? ` (${model.ties} ${model.ties === 1 ? "tie" : "ties"})` : "";
+  const ties = model.ties !== null && model.ties > 0 ? ` (${counted(model.ties, "tie")})` : "";
   const difference =
     model.largestDifference === null
       ? "–"

@@ -1,7 +1,8 @@
+import { counted } from "../counted.ts";
 import { percent, points } from "./figure-text.ts";
 import { learnedAccuracy, type History, type RunHistory } from "./history.ts";
 import { html, type Html } from "./html.ts";
-import type { ReportInput } from "./report-input.ts";
+import type { ReportInput, ReportResult } from "./report-input.ts";
 
 const checkedIn = {
   "fresh-process": "checked in a fresh process",
@@ -15,11 +16,9 @@ export function headline({ result }: ReportInput, run: RunHistory): Html {
   return html`<header>
     <p class="kind">Continual learning run</p>
     <h1>${run.scenario}</h1>
-    <p class="what">
-      <span>${run.method.learner}</span><span>${run.tasks} ${run.tasks === 1 ? "task" : "tasks"}</span>${seed}
-    </p>
+    <p class="what"><span>${run.method.learner}</span><span>${counted(run.tasks, "task")}</span>${seed}</p>
     <p class="verdict">${result === null ? unfinished(run) : verdict(run)}</p>
-    ${result === null ? null : bits(result.bitExactOldLogits, checkedIn[result.bitExactCheckedIn])}
+    ${result === null ? null : bits(result)}
   </header>`;
 }
 
@@ -44,14 +43,23 @@ function unfinished({ method, tasks }: RunHistory): Html {
   const accuracy =
     after === null ? html`` : html` Average accuracy over them: <strong>${percent(after)}</strong>, so far.`;
   return html`<span class="interrupted">Not finished</span> There is no result.json: the run was interrupted
-    or is still going. ${learned} of ${tasks} tasks learned and evaluated; this is what is there.${accuracy}`;
+    or is still going. ${learned} of ${counted(tasks, "task")} learned and evaluated; this is what is
+    there.${accuracy}`;
 }
 
-function bits(same: boolean, where: string): Html {
-  const [mark, word] = same ? ["✓", "yes"] : ["✗", "no"];
+/** A promise that was kept or broken, or, of a method that locks nothing and so promises nothing, a figure. */
+function bits({ learner, bitExactOldLogits: same, lockedHash, bitExactCheckedIn }: ReportResult): Html {
+  const where = checkedIn[bitExactCheckedIn];
+  const word = same ? "yes" : "no";
+  if (lockedHash === null) {
+    return html`<p class="bits">
+      Logits of earlier tasks bit-identical: ${word}, ${where}; ${learner} locks nothing and does not promise
+      it
+    </p>`;
+  }
   return html`<p class="bits ${same ? "good" : "bad"}">
-    <span aria-hidden="true">${mark}</span> Logits of earlier tasks bit-identical: <strong>${word}</strong>,
-    ${where}
+    <span aria-hidden="true">${same ? "✓" : "✗"}</span> Logits of earlier tasks bit-identical:
+    <strong>${word}</strong>, ${where}
   </p>`;
 }
 
@@ -68,7 +76,7 @@ export function figuresRow(run: RunHistory): Html {
       percent(figures.acc),
       best === undefined
         ? "no control to compare with"
-        : `${points(Math.abs(figures.acc - best.figures!.acc))} points ${figures.acc < best.figures!.acc ? "below" : "above"} ${best.learner}`,
+        : beside(figures.acc - best.figures!.acc, best.learner),
     ),
     figure("Backward transfer", points(figures.bwt), "points; 0 is nothing lost"),
     figure(
@@ -80,6 +88,13 @@ export function figuresRow(run: RunHistory): Html {
     ...used(method),
   ];
   return html`<dl class="figures">${cells}</dl>`;
+}
+
+/** A distance with its direction in words; the words are the sign. */
+function beside(difference: number, learner: string): string {
+  const distance = (Math.abs(difference) * 100).toFixed(2);
+  if (distance === "0.00") return `the same as ${learner}`;
+  return `${distance} ${distance === "1.00" ? "point" : "points"} ${difference < 0 ? "below" : "above"} ${learner}`;
 }
 
 function figure(name: string, value: string, note: string): Html {

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { short } from "./figure-text.ts";
 import { isOn, maskBytes, type RunHistory } from "./history.ts";
 import { html, type Html } from "./html.ts";
@@ -20,6 +21,7 @@ export function masks({ method }: RunHistory): Html {
   if (spaces.length === 0)
     return html`<p class="none">This method has no masks, or no task has ended yet.</p>`;
   const shown = spaces.slice(0, mostSpaces);
+  const left = spaces.length - shown.length;
   const rows = shown.reduce((sum, space) => sum + space.rows.length, 0);
   const columns = Math.max(64, Math.min(mostColumns, Math.floor(mostCharacters / 5 / rows)));
   const name = (task: number): string => method.tasks[task] ?? `task ${task}`;
@@ -30,7 +32,7 @@ export function masks({ method }: RunHistory): Html {
     ${shown.map(
       (space) =>
         html`<section class="space">
-          <h3>${space.name} <small>${space.units} units</small></h3>
+          <h3>${space.name} <small>${counted(space.units, "unit")}</small></h3>
           ${picture(space, columns, name)}
           <details>
             <summary>Units that two tasks share</summary>
@@ -38,7 +40,7 @@ export function masks({ method }: RunHistory): Html {
           </details>
         </section>`,
     )}
-    ${spaces.length === shown.length ? null : html`<p class="note">${spaces.length - shown.length} more channel spaces are not shown.</p>`}`;
+    ${left === 0 ? null : html`<p class="note">${counted(left, "more channel space")} ${left === 1 ? "is" : "are"} not shown.</p>`}`;
 }
 
 function spacesOf(events: RunHistory["method"]["masks"]): readonly Space[] {
@@ -81,7 +83,8 @@ function picture(
         <td>${on}</td>
       </tr>`,
       lines: html`<g
-        ><title>Task ${task} (${name(task)}): ${on} of ${units} units on, ${old} of them used before</title
+        ><title>
+          Task ${task} (${name(task)}): ${on} of ${counted(units, "unit")} on, ${old} of them used before</title
         ><rect class="row" width="${columns}" height="1" y="${row}" /><path
           class="new"
           d="${runs(fresh, middle)}" /><path class="shared" d="${runs(shared, middle)}"

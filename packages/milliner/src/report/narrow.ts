@@ -104,6 +104,7 @@ function figures(from: StoredJson): ReportFigures {
     forgetting: finite(from, "forgetting"),
     matrix: limited(from, "matrix", (row) => limited(row, "value", (entry) => nullableShare(entry, "value"))),
     bitExactOldLogits: from.boolean("bitExactOldLogits"),
+    lockedHash: from.nullable("lockedHash", (key) => from.string(key)),
     lockedUnchanged: from.nullable("lockedUnchanged", (key) => from.boolean(key)),
     seconds: number(from, "seconds"),
     warnings: from.list("warnings", (entry) => entry.string("value")),

@@ -24,6 +24,7 @@ export type ReportFigures = Pick<
   | "forgetting"
   | "matrix"
   | "bitExactOldLogits"
+  | "lockedHash"
   | "lockedUnchanged"
   | "seconds"
   | "warnings"

@@ -140,6 +140,61 @@ describe("the report of a run", () => {
     expect(text).toContain("Logits of earlier tasks bit-identical: no");
   });
 
+  test("of a method that locks nothing tells of bits as of a figure, without blame", async () => {
+    await writeSyntheticRun(folder);
+    const path = join(folder, "result.json");
+    const result = JSON.parse(await readFile(path, "utf8")) as object;
+    await writeFile(
+      path,
+      JSON.stringify({
+        ...result,
+        learner: "ewc",
+        lockedHash: null,
+        lockedUnchanged: null,
+        bitExactOldLogits: false,
+      }),
+    );
+
+    const page = await report();
+
+    expect(textOf(page)).toContain(
+      "Logits of earlier tasks bit-identical: no, checked in a fresh process; ewc locks nothing and does not promise it",
+    );
+    expect(page).not.toContain("✗");
+    expect(page).not.toContain('class="bits bad"');
+  });
+
+  test.each([
+    [0.9501, 0.94, "1.01 points above random-body"],
+    [0.9074, 0.94, "3.26 points below random-body"],
+    [0.95, 0.94, "1.00 point above random-body"],
+    [0.94, 0.940001, "the same as random-body"],
+  ])("says of %f beside %f how far and where, once", async (acc, other, words) => {
+    await writeSyntheticRun(folder);
+    const path = join(folder, "result.json");
+    const { controls, ...result } = JSON.parse(await readFile(path, "utf8")) as {
+      controls: Record<string, object>;
+    };
+    const floor = { ...controls["random-body"], acc: other };
+    await writeFile(path, JSON.stringify({ ...result, acc, controls: { "random-body": floor } }));
+
+    const tile = /<dt>Average accuracy<\/dt>\s*<dd>(.*?)<\/dd>/s.exec(await report())?.[1] ?? "";
+
+    expect(textOf(tile)).toContain(words);
+    expect(tile).not.toMatch(/[+−]/);
+  });
+
+  test("counts one task, one epoch and one unit in the singular", async () => {
+    await writeSyntheticRun(folder, { tasks: 1, epochs: 1, units: 1 });
+
+    const text = (await report()).replace(/<[^>]*>/g, " ");
+
+    expect(text).not.toMatch(/\b1 (tasks|epochs|units|layers|ties|points)\b/);
+    expect(text).toMatch(/\b1 task\b/);
+    expect(text).toMatch(/\b1 epoch\b/);
+    expect(text).toMatch(/\b1 unit\b/);
+  });
+
   test("draws loss curves with gaps where a loss was not finite", async () => {
     await writeSyntheticRun(folder);
     const events = await readFile(join(folder, "events.jsonl"), "utf8");

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { scaleLinear, type ScaleLinear } from "d3-scale";
 import { line } from "d3-shape";
 import { percent, short } from "./figure-text.ts";
@@ -100,7 +101,7 @@ function picture(task: number, name: string, epochs: readonly ReportEpoch[], sca
     </figcaption>
     <svg viewBox="0 0 ${size.width} ${size.height}" role="img">
       <title>
-        Training of task ${task} (${name}) over ${last.epoch + 1} epochs: validation accuracy
+        Training of task ${task} (${name}) over ${counted(last.epoch + 1, "epoch")}: validation accuracy
         ${percent(last.validationAccuracy)}, validation loss ${lossText} at the end
       </title>
       ${axis(accuracy, (tick) => (tick * 100).toFixed(0))}${axis(loss, (tick) => String(tick))}

@@ -89,7 +89,7 @@ export async function writeSyntheticRun(folder: string, options: SyntheticRunOpt
       initial: last.map(() => 0.5),
       forgettingRatio: null,
       bitExactOldLogits: learner !== "sgd",
-      lockedHash: null,
+      lockedHash: learner === "hat" ? "5f".repeat(32) : null,
       lockedUnchanged: learner === "hat" ? true : null,
       tasks: last.map((_, task) => ({ name: nameOf(task), epochs, seconds: 8, notes: {} })),
       seconds: 74,
