@@ -1,5 +1,5 @@
-// Builds the C++ tests for arm64 and runs them, with the NEON kernels and the portable ones, under qemu-user: on x86-64 with
-// Debian's g++-aarch64-linux-gnu and qemu-user.
+// How the C++ tests are built for arm64 and run, with the NEON kernels and the portable ones, under qemu-user: on x86-64 with
+// Debian's g++-aarch64-linux-gnu and qemu-user. `node scripts/test.mjs neon` does it.
 import { spawnSync } from "node:child_process";
 import { arch } from "node:os";
 import { buildFolder, jobs, nativeBuild } from "./native-build.mjs";

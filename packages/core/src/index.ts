@@ -28,7 +28,7 @@ export {
   type SafetensorsTensor,
 } from "./formats/safetensors.ts";
 export { nearest, suggestion } from "./nearest.ts";
-export { checkNumber, smallestNormal, type NumberRange } from "./number-range.ts";
+export { checkNumber, rangeInWords, smallestNormal, type NumberRange } from "./number-range.ts";
 export { checkKeys, type OptionKeys } from "./option-keys.ts";
 export { keep, memoryUse, tidy, type Disposable, type MemoryUse } from "./memory.ts";
 export {

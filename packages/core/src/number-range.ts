@@ -25,7 +25,7 @@ export function checkNumber(name: string, value: number, range: NumberRange, cod
     isInside(value, range) && Number.isFinite(value)
       ? `, which is ${float} as the float32 that is computed with`
       : "";
-  throw new ConfigError(code, `${name} must be a number${inWords(range)}, not ${value}${asFloat}`);
+  throw new ConfigError(code, `${name} must be ${rangeInWords(range)}, not ${value}${asFloat}`);
 }
 
 function isInside(value: number, { above, from, upTo, below }: NumberRange): boolean {
@@ -38,11 +38,13 @@ function isInside(value: number, { above, from, upTo, below }: NumberRange): boo
   );
 }
 
-function inWords({ above, from, upTo, below }: NumberRange): string {
+/** As in "must be a number above 0". */
+export function rangeInWords({ above, from, upTo, below }: NumberRange): string {
   const short = (bound: number): string =>
     Number.isInteger(bound) && bound < 1e6 ? String(bound) : bound.toPrecision(3);
   const least =
-    above !== undefined ? ` above ${short(above)}` : from !== undefined ? ` from ${short(from)}` : "";
+    "a number" +
+    (above !== undefined ? ` above ${short(above)}` : from !== undefined ? ` from ${short(from)}` : "");
   if (upTo !== undefined) return `${least} up to ${short(upTo)}`;
   if (below !== undefined) return `${least} up to, but not, ${short(below)}`;
   return from === undefined ? least : `${least} up`;

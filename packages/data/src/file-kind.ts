@@ -1,7 +1,62 @@
+/** Stable names; the words for people may improve. */
+export type FileKindName =
+  | "7z"
+  | "arrow"
+  | "bzip2"
+  | "csv"
+  | "empty"
+  | "gguf"
+  | "gif"
+  | "git-lfs"
+  | "gzip"
+  | "hdf5"
+  | "idx"
+  | "jpeg"
+  | "json"
+  | "mat"
+  | "npy"
+  | "npz"
+  | "onnx"
+  | "parquet"
+  | "pdf"
+  | "pickle"
+  | "png"
+  | "pnm"
+  | "program"
+  | "pytorch"
+  | "rar"
+  | "safetensors"
+  | "server-error"
+  | "sqlite"
+  | "tar"
+  | "text"
+  | "tflite"
+  | "tiff"
+  | "web-page"
+  | "webp"
+  | "xml"
+  | "xz"
+  | "zip"
+  | "zstd";
+
+/** Those that hold one picture. */
+export const imageKinds: ReadonlySet<FileKindName> = new Set(["png", "jpeg", "gif", "webp", "tiff", "pnm"]);
+
+/** Those that lie beside every data set and say nothing about it; of gzip, what is packed is not known. */
+export const companionKinds: ReadonlySet<FileKindName> = new Set([
+  "text",
+  "json",
+  "xml",
+  "web-page",
+  "program",
+  "pdf",
+  "empty",
+  "gzip",
+]);
+
 /** What a file is by its first bytes. */
 export interface FileKind {
-  /** Stable; the words may improve. */
-  readonly kind: string;
+  readonly kind: FileKindName;
   /** As in "FILE is a zip archive". */
   readonly what: string;
   /** What to do about it, where that does not depend on what the file should have been. */

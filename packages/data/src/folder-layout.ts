@@ -3,7 +3,7 @@ import { basename, dirname, join, relative } from "node:path";
 
 import { readError, readFilePrefix } from "./bounded-file.ts";
 import { DataError } from "./data-error.ts";
-import { type FileKind, fileKindBytes, recogniseFile } from "./file-kind.ts";
+import { companionKinds, type FileKind, fileKindBytes, imageKinds, recogniseFile } from "./file-kind.ts";
 import { gunzipPrefix, isGzip } from "./gzip.ts";
 import { hasIdxFile } from "./idx-files.ts";
 
@@ -146,16 +146,14 @@ async function firstForeignFile(
   return undefined;
 }
 
-/** Notes, pages and programs lie beside every data set; so do packed files whose content nobody knows. */
 function isTelling({ kind }: FileKind, name: string): boolean {
   if (kind === "csv") return /\.[ct]sv(?:\.gz)?$/i.test(name);
-  return !["text", "json", "xml", "web-page", "program", "pdf", "empty", "gzip"].includes(kind);
+  return !companionKinds.has(kind);
 }
 
-async function foreignError(folder: string, { path, what, advice }: ForeignFile): Promise<DataError> {
+async function foreignError(folder: string, { kind, path, what, advice }: ForeignFile): Promise<DataError> {
   const classFolders = dirname(dirname(path));
-  const isImage = what.startsWith("an image");
-  if (isImage && dirname(path) !== folder) {
+  if (imageKinds.has(kind) && dirname(path) !== folder) {
     const names = (await list(classFolders)).folders;
     const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
     const where = classFolders === folder ? "" : ` in ${relative(folder, classFolders)}`;

@@ -21,7 +21,7 @@ export {
   type RemoteFile,
 } from "./download.ts";
 export { fashionMnist, loadFashionMnist } from "./fashion-mnist.ts";
-export { type FileKind, recogniseFile } from "./file-kind.ts";
+export { type FileKind, type FileKindName, recogniseFile } from "./file-kind.ts";
 export { type FolderOptions, loadFolder, saveFolder } from "./folder.ts";
 export {
   type IdxArray,

@@ -1,4 +1,4 @@
-import { checkNumber } from "@milliner/core";
+import { checkNumber, type NumberRange } from "@milliner/core";
 
 /** How the slope s of the gates grows within an epoch. Names as in hat-cl, the maintained library. */
 export type Annealing = "linear" | "exponential" | "cosine" | "constant";
@@ -9,10 +9,14 @@ export const annealings: readonly Annealing[] = ["linear", "exponential", "cosin
 /**
  * The slope rises from 1/sMax to sMax, so sMax is 1 at least, and the compensation multiplies by sMax/s, so by as much as the square
  * of sMax: that has to be a float32 too. (The paper finds 25 to 800 good.)
+ */
+export const sMaxRange: NumberRange = { from: 1, upTo: 2 ** 63 };
+
+/**
  * @throws ConfigError (`BAD_VALUE`) when sMax is not a number from 1 up to 2^63
  */
 export function checkSMax(sMax: number): void {
-  checkNumber("sMax", sMax, { from: 1, upTo: 2 ** 63 });
+  checkNumber("sMax", sMax, sMaxRange);
 }
 
 /**

@@ -1,4 +1,4 @@
-export { annealings, epochProgress, slope, type Annealing } from "./annealing.ts";
+export { annealings, epochProgress, slope, sMaxRange, type Annealing } from "./annealing.ts";
 export { capacity, reuse } from "./capacity.ts";
 export { compensations, gateGradient, type Compensation } from "./compensation.ts";
 export { gradientConditioning } from "./conditioning.ts";

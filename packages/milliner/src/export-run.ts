@@ -90,11 +90,13 @@ export interface ExportedTask {
   readonly runAccuracy: number;
   /** Whether the pruned network gave the bits of the masked one for all of them; null where it was not compared. */
   readonly sameBitsAsMasked: boolean | null;
-  /**
-   * Whether everything agreed: logits, classes and, on the run's device and in float32, the accuracy, with ties let pass. Null
-   * where nothing was compared.
-   */
+  /** Whether everything agreed; null where nothing was compared. */
   readonly ok: boolean | null;
+  /**
+   * What did not: the `logits` or classes of the model and the pruned network; the `bits` of the pruned and the masked one; the
+   * `accuracy` of model and run, on the run's device and in float32, with ties let pass. Empty where nothing was compared.
+   */
+  readonly differs: readonly ("logits" | "bits" | "accuracy")[];
 }
 
 /** What came of an export. `verification.json` holds its tasks. */
@@ -220,7 +222,7 @@ function countParameters(network: Network): number {
 
 type Comparison = Pick<
   ExportedTask,
-  "images" | "sameArgmax" | "ties" | "largestDifference" | "accuracy" | "sameBitsAsMasked" | "ok"
+  "images" | "sameArgmax" | "ties" | "largestDifference" | "accuracy" | "sameBitsAsMasked" | "ok" | "differs"
 >;
 
 const notCompared: Comparison = {
@@ -231,6 +233,7 @@ const notCompared: Comparison = {
   accuracy: null,
   sameBitsAsMasked: null,
   ok: null,
+  differs: [],
 };
 
 /**
@@ -262,7 +265,7 @@ async function compare(
         return found;
       });
       yield {
-        images: asServed(test, positions, values),
+        images: bytesOf(test, positions, values.length),
         shape,
         logits,
         labels: test.labels.subarray(first, first + count),
@@ -273,6 +276,8 @@ async function compare(
   // Elsewhere the run's own logits, and with them its accuracy, may differ by what two ways of computing differ.
   const isRunsWay = backend.name === file.notes.device && file.notes.precision === "float32";
   const moved = Math.round(Math.abs(accuracy! - accuracies[task]!) * found.images);
+  const wrong = { logits: !ok, bits: !sameBits, accuracy: isRunsWay && moved > found.ties };
+  const differs = (["logits", "bits", "accuracy"] as const).filter((what) => wrong[what]);
   return {
     images: found.images,
     sameArgmax: found.sameArgmax,
@@ -280,7 +285,8 @@ async function compare(
     largestDifference: found.largestDifference,
     accuracy,
     sameBitsAsMasked: sameBits,
-    ok: ok && sameBits && (!isRunsWay || moved <= found.ties),
+    ok: differs.length === 0,
+    differs,
   };
 }
 
@@ -290,15 +296,10 @@ function inputText(model: Uint8Array, file: string): string {
   return `${input!.dtype} [${input!.shape!.join(", ")}]`;
 }
 
-/** What whoever serves a model gives it: the bytes of an image file; of a split without bytes what the network is given. */
-function asServed(
-  test: Split,
-  positions: readonly number[],
-  values: Float32Array,
-): Uint8Array | Float32Array {
-  if (test.readBytes === undefined) return values;
-  const bytes = new Uint8Array(values.length);
-  test.readBytes(positions, bytes);
+/** What whoever serves a model gives it: the bytes of an image file. */
+function bytesOf(test: Split, positions: readonly number[], count: number): Uint8Array {
+  const bytes = new Uint8Array(count);
+  test.readBytes!(positions, bytes); // a data set's splits have them
   return bytes;
 }
 

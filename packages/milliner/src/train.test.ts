@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memoryUse } from "@milliner/core";
@@ -27,12 +27,29 @@ test("images in memory are trained on, exported and verified without a file of t
 
   expect(result.bitExactOldLogits).toBe(true);
   expect(result.bitExactCheckedIn).toBe("checkpoint");
-  expect(exported.tasks.map(({ ok, images }) => [ok, images])).toEqual([
-    [true, 40],
-    [true, 40],
-    [true, 40],
+  expect(exported.tasks.map(({ ok, images, differs }) => [ok, images, differs])).toEqual([
+    [true, 40, []],
+    [true, 40, []],
+    [true, 40, []],
   ]);
   expect(memoryUse()).toEqual(before);
+});
+
+test("a model that answers as its network does, but not as often right as its run was, does not pass, and says so", async () => {
+  const claims = join(folder, "claims");
+  cpSync(memory, claims, { recursive: true });
+  // The run says of every task that it got no image right.
+  for (const file of readdirSync(join(claims, "checkpoints")).filter((name) => name.endsWith(".json"))) {
+    const path = join(claims, "checkpoints", file);
+    const header = JSON.parse(readFileSync(path, "utf8")) as { record: { learned: { accuracy: number }[] } };
+    for (const task of header.record.learned) task.accuracy = 0;
+    writeFileSync(path, JSON.stringify(header));
+  }
+
+  const { tasks } = await exportRun(claims, { dataset, tasks: [0], threads: 1 });
+
+  expect(tasks).toMatchObject([{ ok: false, differs: ["accuracy"], sameBitsAsMasked: true }]);
+  expect(tasks[0]!.accuracy).toBeGreaterThan(0.4);
 });
 
 test("an exported model says what it is a model of", async () => {
@@ -160,9 +177,9 @@ test.each([
 });
 
 test.each([
-  [{ sMax: 1e-300 }, /^sMax must be a number from 1 /],
-  [{ c: 1e308 }, /^c must be a number from 0 up, not 1e\+308/],
-  [{ lr: 1e-320 }, /^lr must be a number above 0, not 1e-320, which is 0 as the float32/],
+  [{ sMax: 1e-300 }, /^settings: sMax must be a number from 1 /],
+  [{ c: 1e308 }, /^settings: c must be a number from 0 up, not 1e\+308/],
+  [{ lr: 1e-320 }, /^settings: lr must be a number above 0, not 1e-320, which is 0 as the float32/],
 ])(
   "a setting %j that is nothing as a float32 is refused before there is a run",
   async (settings, message) => {

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { Failed } from "../exit-status.ts";
-import { exportRun, type ExportedRun } from "../export-run.ts";
+import { exportRun, type ExportedRun, type ExportedTask } from "../export-run.ts";
 import type { Output } from "../output.ts";
-import { bytes, textTable } from "../table.ts";
+import { bytes, percent, textTable } from "../table.ts";
 import { untilInterrupted } from "./interruption.ts";
 import { deviceOption, givenPath, threadsOption, type ComputeFlags } from "./options.ts";
 
@@ -50,12 +50,18 @@ export function addExport(program: Command, output: Output): void {
       if (json === true) output.json(exported);
       else output.result(exportTable(exported));
       if (wrong !== undefined) {
-        throw new Failed(
-          "EXPORT_DIFFERS",
-          `${wrong.file} does not agree with the network it was exported from; do not ship it`,
-        );
+        throw new Failed("EXPORT_DIFFERS", `${wrong.file}: ${difference(wrong)}; do not ship it`);
       }
     });
+}
+
+function difference({ differs, accuracy, runAccuracy }: ExportedTask): string {
+  if (differs.includes("bits")) return "the pruned network has other bits than the masked one";
+  if (differs.includes("logits")) return "it does not agree with the network that it was exported from";
+  return (
+    `it agrees with its network, but is right for ${percent(accuracy)} of the test images where the run says ` +
+    `${percent(runAccuracy)}: are these the images of the run?`
+  );
 }
 
 function taskOf(text: string): readonly number[] | "all" {
@@ -72,10 +78,23 @@ function exportTable({ folder, tasks, runtime }: ExportedRun): string {
     `${((100 * task.bytes) / task.denseBytes).toFixed(1)} %`,
     task.images === 0 ? "-" : `${task.sameArgmax} of ${task.images}`,
     task.largestDifference === null ? "-" : task.largestDifference.toExponential(1),
+    percent(task.accuracy),
+    percent(task.runAccuracy),
     task.sameBitsAsMasked === null ? "-" : task.sameBitsAsMasked ? "yes" : "NO",
     task.ok === null ? "not checked" : task.ok ? "ok" : "FAILED",
   ]);
-  const header = ["task", "file", "size", "of dense", "same class", "difference", "pruned = masked", ""];
+  const header = [
+    "task",
+    "file",
+    "size",
+    "of dense",
+    "same class",
+    "difference",
+    "accuracy",
+    "in the run",
+    "pruned = masked",
+    "",
+  ];
   const checked =
     runtime === null
       ? "not compared with onnxruntime"

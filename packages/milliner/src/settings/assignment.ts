@@ -1,4 +1,4 @@
-import { ConfigError, suggestion } from "@milliner/core";
+import { checkNumber, ConfigError, suggestion } from "@milliner/core";
 import { parse } from "yaml";
 import { settingKeys, settingSpecs, type Settings } from "./settings.ts";
 
@@ -35,10 +35,13 @@ export function settingKey({ key, origin }: Assignment, owner: string): keyof Se
 }
 
 function checked(key: keyof Settings, { value, origin }: Assignment): unknown {
-  const { schema, expects } = settingSpecs[key];
+  const { schema, expects, range } = settingSpecs[key];
   const wanted = key === "controls" ? asList(value) : value;
   const result = schema.safeParse(wanted);
-  if (result.success) return result.data;
+  if (result.success) {
+    if (range !== undefined) checkNumber(`${origin}: ${key}`, result.data as number, range);
+    return result.data;
+  }
   throw new ConfigError("BAD_VALUE", `${origin}: ${key} must be ${expects}, not ${shown(value)}`);
 }
 

@@ -1,8 +1,9 @@
-import type { Precision } from "@milliner/core";
+import { rangeInWords, type NumberRange, type Precision } from "@milliner/core";
 import {
   annealings,
   compensations,
   protections,
+  sMaxRange,
   type Annealing,
   type Compensation,
   type Protection,
@@ -64,6 +65,8 @@ export interface Settings {
 interface SettingSpec {
   readonly schema: z.ZodType;
   readonly expects: string;
+  /** Of a number: what it is as a float32 counts, too. */
+  readonly range?: NumberRange;
 }
 
 const controlNames = ["random-body", "sgd-frozen", "sgd", "joint"] as const;
@@ -82,9 +85,14 @@ function orNull({ schema, expects }: SettingSpec): SettingSpec {
   return { schema: schema.nullable(), expects: `${expects}, or null` };
 }
 
-const positive: SettingSpec = { schema: z.number().positive(), expects: "a number above 0" };
-const fromZero: SettingSpec = { schema: z.number().min(0), expects: "a number from 0 up" };
-const share: SettingSpec = { schema: z.number().min(0).lt(1), expects: "a number from 0 up to, but not, 1" };
+/** The range that the library holds it to, so that a file's line is named before anything begins. */
+function number(range: NumberRange): SettingSpec {
+  return { schema: z.number(), expects: rangeInWords(range), range };
+}
+
+const positive = number({ above: 0 });
+const fromZero = number({ from: 0 });
+const share = number({ from: 0, below: 1 });
 
 /** The specification of every key, in the order in which they are printed. */
 export const settingSpecs: Readonly<Record<keyof Settings, SettingSpec>> = {
@@ -106,9 +114,9 @@ export const settingSpecs: Readonly<Record<keyof Settings, SettingSpec>> = {
   batchSize: whole(1, 1_000_000),
   lr: positive,
   patience: whole(1),
-  lrFactor: { schema: z.number().gt(1), expects: "a number above 1" },
+  lrFactor: number({ above: 1 }),
   lrMin: fromZero,
-  sMax: positive,
+  sMax: number(sMaxRange),
   c: fromZero,
   protection: oneOf([...protections] as [string, ...string[]]),
   compensation: oneOf([...compensations] as [string, ...string[]]),
