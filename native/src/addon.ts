@@ -2,8 +2,7 @@
  * The table of functions that the C++ addon gives to JavaScript. Plain typed arrays in, nothing out but small numbers:
  * the caller allocates. Sizes are checked again in the glue; a wrong one throws a `RangeError` whose `code` is
  * `NATIVE_ARGUMENT`, and nothing has been written then. So does an output that shares memory with another argument, but for
- * inputs that it may be itself, all of it, where its function says so. Index
- * lists are not taken from a SharedArrayBuffer.
+ * inputs that it may be itself, all of it, where its function says so. Index lists are not taken from a SharedArrayBuffer.
  *
  * Arithmetic: every float32 product is one chain of fused multiply-adds in ascending order of its contracted index,
  * starting at +0; then +0 is added once, then the bias (DESIGN: exactness 1). So the bits do not depend on thread count,
