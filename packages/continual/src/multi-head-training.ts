@@ -38,8 +38,9 @@ export class MultiHeadTraining {
   /** Steps of the tasks before: dropout is counted over all of them. */
   #steps = 0;
 
-  constructor(options: MultiHeadTrainingOptions) {
-    checkKeys("MultiHeadTraining", options, multiHeadTrainingKeys);
+  /** @param owner - what a message about its options calls their taker */
+  constructor(options: MultiHeadTrainingOptions, owner = "MultiHeadTraining") {
+    checkKeys(owner, options, multiHeadTrainingKeys);
     const { schedule = publishedSchedule, ...heads } = options;
     checkSchedule(schedule);
     this.#options = options;

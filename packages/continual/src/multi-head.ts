@@ -16,6 +16,7 @@ import {
   type Block,
   type Initialiser,
   type Network,
+  type OptionKeys,
   type Parameters,
   type ParameterSpec,
   type Shape,
@@ -35,7 +36,12 @@ export interface MultiHeadOptions {
 }
 
 /** All keys of `MultiHeadOptions`. */
-export const multiHeadKeys = { body: true, backend: true, seed: true, initialiser: true } as const;
+export const multiHeadKeys: OptionKeys<MultiHeadOptions> = {
+  body: true,
+  backend: true,
+  seed: true,
+  initialiser: true,
+};
 
 /** What a checkpoint holds of heads, read and checked. */
 export interface StoredHeads {

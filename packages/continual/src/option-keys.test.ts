@@ -20,7 +20,7 @@ const calls: Readonly<Record<string, readonly [meant: string, call: (typo: objec
   SgdFrozenLearner: ["initialiser", (typo) => new SgdFrozenLearner({ ...options, ...typo })],
   RandomBodyLearner: ["schedule", (typo) => new RandomBodyLearner({ ...options, ...typo })],
   JointLearner: ["schedule", (typo) => new JointLearner({ ...options, scenario, ...typo })],
-  schedule: [
+  "a schedule": [
     "lrPatience",
     (typo) => new SgdLearner({ ...options, schedule: { ...publishedSchedule, ...typo } }),
   ],
@@ -29,14 +29,14 @@ const calls: Readonly<Record<string, readonly [meant: string, call: (typo: objec
 };
 
 describe("an option that is spelled wrong is refused, and the nearest named:", () => {
-  test.each(Object.entries(calls))("%s", (_, [meant, call]) => {
+  test.each(Object.entries(calls))("%s", (owner, [meant, call]) => {
     const typo = `${meant}x`;
 
     expect(() => call({ [typo]: 1 })).toThrow(ConfigError);
     expect(() => call({ [typo]: 1 })).toThrow(
       expect.objectContaining({
         code: "UNKNOWN_KEY",
-        message: expect.stringContaining(`has no option "${typo}"; did you mean "${meant}"?`),
+        message: `${owner} has no option "${typo}"; did you mean "${meant}"?`,
       }),
     );
   });

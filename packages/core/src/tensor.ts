@@ -1,6 +1,6 @@
 import type { Backend } from "./backend/backend.ts";
 import { ShapeError } from "./errors.ts";
-import { checkKeys } from "./option-keys.ts";
+import { checkKeys, type OptionKeys } from "./option-keys.ts";
 import { acquire, own, release, unwatch, watch } from "./memory.ts";
 
 /** Sizes of the dimensions, outermost first; row-major and contiguous. Images are [n, height, width, channels]. */
@@ -36,7 +36,7 @@ export interface TensorOptions {
   readonly requiresGrad?: boolean;
 }
 
-const tensorKeys = { backend: true, requiresGrad: true } as const;
+const tensorKeys: OptionKeys<TensorOptions> = { backend: true, requiresGrad: true };
 
 /**
  * A float32 array with a shape, in memory outside the JavaScript heap. Whoever makes a tensor owns it: `dispose`, `using`

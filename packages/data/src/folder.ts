@@ -86,6 +86,7 @@ export async function saveFolder(
   dataset: Dataset,
   options: { readonly gzip?: boolean | undefined } = {},
 ): Promise<void> {
+  checkKeys("saveFolder", options, { gzip: true });
   const classNames = new TextEncoder().encode(dataset.classes.map((className) => `${className}\n`).join(""));
   const readBack = parseClassNames(classNames, "classes.txt");
   const lost = dataset.classes.findIndex((className, label) => className !== readBack[label]);

@@ -1,6 +1,6 @@
 export { presetNamed, presets } from "./presets/index.ts";
-export { loadData, type DataOptions } from "./data-source.ts";
-export type { Device } from "./device.ts";
+export { loadData, type DataOptions, type FoundData } from "./data-source.ts";
+export type { Device, DeviceUsed } from "./device.ts";
 export { exportRun, type ExportedRun, type ExportedTask, type ExportRunOptions } from "./export-run.ts";
 export { openRun, type LearnedRun } from "./learned-run.ts";
 export { makeControl, makeHat, makeScenario } from "./model.ts";

@@ -15,7 +15,7 @@ export class SgdFrozenLearner implements Learner {
   readonly #training: MultiHeadTraining;
 
   constructor(options: MultiHeadTrainingOptions) {
-    this.#training = new MultiHeadTraining(options);
+    this.#training = new MultiHeadTraining(options, "SgdFrozenLearner");
   }
 
   learn(task: Task, run: RunContext): Promise<TaskRecord> {

@@ -14,7 +14,7 @@ export class SgdLearner implements Learner {
   readonly #training: MultiHeadTraining;
 
   constructor(options: MultiHeadTrainingOptions) {
-    this.#training = new MultiHeadTraining(options);
+    this.#training = new MultiHeadTraining(options, "SgdLearner");
   }
 
   learn(task: Task, run: RunContext): Promise<TaskRecord> {

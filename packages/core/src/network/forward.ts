@@ -5,7 +5,7 @@ import { linear, type DropoutDraw } from "../operations/linear.ts";
 import { maxPool2d } from "../operations/max-pool2d.ts";
 import { concat, flatten } from "../operations/shape.ts";
 import { Stream } from "../philox.ts";
-import { checkKeys } from "../option-keys.ts";
+import { checkKeys, type OptionKeys } from "../option-keys.ts";
 import type { Tape } from "../tape.ts";
 import { sameShape, type Tensor } from "../tensor.ts";
 import { channelSpaces } from "./channel-spaces.ts";
@@ -29,7 +29,7 @@ export interface ForwardOptions {
   readonly gates?: ReadonlyMap<string, Tensor> | undefined;
 }
 
-const forwardKeys = { tape: true, training: true, gates: true } as const;
+const forwardKeys: OptionKeys<ForwardOptions> = { tape: true, training: true, gates: true };
 
 /** A run of nodes that one kernel computes: a product and the layers behind it that nobody else reads. */
 interface Step {

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import { checkKeys } from "../option-keys.ts";
+import { checkKeys, type OptionKeys } from "../option-keys.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
 import { linearKeys, type LinearOptions } from "./linear.ts";
@@ -16,7 +16,7 @@ export interface Conv2dOptions extends LinearOptions {
   readonly pool?: Pooling | undefined;
 }
 
-const conv2dKeys = { ...linearKeys, stride: true, padding: true, pool: true } as const;
+const conv2dKeys: OptionKeys<Conv2dOptions> = { ...linearKeys, stride: true, padding: true, pool: true };
 
 /** Windows that do not overlap: no stride is smaller than its side of the kernel. */
 export interface Pooling {

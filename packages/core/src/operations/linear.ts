@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import { checkKeys } from "../option-keys.ts";
+import { checkKeys, type OptionKeys } from "../option-keys.ts";
 import type { Stream } from "../philox.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
@@ -27,7 +27,7 @@ export interface LinearOptions {
 }
 
 /** All keys of `LinearOptions`. */
-export const linearKeys = { bias: true, relu: true, dropout: true, gate: true } as const;
+export const linearKeys: OptionKeys<LinearOptions> = { bias: true, relu: true, dropout: true, gate: true };
 
 function vector(t: Tensor | undefined, units: number, what: string): void {
   if (t !== undefined && (t.shape.length !== 1 || t.shape[0] !== units)) {
