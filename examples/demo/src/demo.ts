@@ -10,16 +10,16 @@ const workspace = fileURLToPath(new URL("../../..", import.meta.url));
 const command = fileURLToPath(new URL("../bin/milliner.js", import.meta.resolve("milliner")));
 
 const data = await digitsFolder();
-const { run, isBegun } = runFolder();
-await milliner("train", "split-mnist", "--data", data, "--out", run, ...(isBegun ? ["--resume"] : []));
+const run = runFolder();
+await milliner("train", "split-mnist", "--data", data, "--out", run, "--resume");
 await milliner("export", run);
 await milliner("report", run);
 
 /** `runs/demo`, or the next number when an earlier demo has ended there. One that was interrupted goes on. */
-function runFolder(): { readonly run: string; readonly isBegun: boolean } {
+function runFolder(): string {
   for (let number = 1; ; number++) {
     const run = join(workspace, "runs", number === 1 ? "demo" : `demo-${number}`);
-    if (!existsSync(join(run, "result.json"))) return { run, isBegun: existsSync(join(run, "run.yaml")) };
+    if (!existsSync(join(run, "result.json"))) return run;
   }
 }
 
