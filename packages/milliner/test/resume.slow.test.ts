@@ -10,11 +10,12 @@ import {
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { Stream } from "@milliner/core";
 import { saveFolder } from "@milliner/data";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { milliner, start, type Finished } from "./command-process.ts";
+import { milliner, start, type Finished, type Running } from "./command-process.ts";
 import { tinyDataset, tinyOptions } from "./tiny-dataset.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "milliner-resume-"));
@@ -37,40 +38,44 @@ function bits({ status, stdout, stderr }: Finished): unknown {
 
 let whole: Finished;
 let expected: unknown;
-let milliseconds = 0;
+let events = 0;
 beforeAll(async () => {
   await saveFolder(data, tinyDataset());
-  const began = performance.now();
   whole = await milliner(command(join(folder, "whole")), folder);
-  milliseconds = performance.now() - began;
+  events = readFileSync(join(folder, "whole", "events.jsonl"), "utf8").split("\n").length - 1;
   expected = bits(whole);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("killed at random moments, before run.yaml is written too, the same command ends with the same bits", async () => {
   const seed = 20261130;
-  const runs = 6;
-  const fractions = new Stream(seed, "kills").uniform(2 * runs, 0, 1);
-  // Of each two the first lies in the first half of a whole run's time, most of which goes by before run.yaml is written.
-  const moments = fractions.map((fraction, kill) => fraction * milliseconds * (kill % 2 === 0 ? 0.5 : 0.9));
-  const told = `seed ${seed}, killed after ${[...moments].map(Math.round).join(", ")} ms`;
-  let [kills, early] = [0, 0];
-  for (let number = 0; number < runs; number++) {
+  const draws = new Stream(seed, "kills").uniform(12, 0, 1);
+  const killed = async (running: Running): Promise<unknown> => {
+    running.child.kill("SIGKILL");
+    return (await running.finished).status;
+  };
+  for (let number = 0; number < draws.length / 2; number++) {
     const run = join(folder, `killed-${number}`);
-    for (const moment of moments.slice(2 * number, 2 * number + 2)) {
-      const running = start(command(run), folder);
-      await setTimeout(moment);
-      running.child.kill("SIGKILL");
-      if ((await running.finished).status === "SIGKILL") kills += 1;
-      if (!existsSync(join(run, "run.yaml"))) early += 1;
+    const [early, late] = draws.subarray(2 * number, 2 * number + 2) as unknown as readonly [number, number];
+    const told = `seed ${seed}, run ${number}`;
+    // First as soon as there is a process, or a moment later: before run.yaml, or while it is written.
+    const first = start(command(run), folder);
+    await once(first.child, "spawn");
+    if (number % 2 === 1) await setTimeout(early * 1000);
+    const status = await killed(first);
+    if (number % 2 === 0) {
+      expect(status, told).toBe("SIGKILL");
+      expect(existsSync(join(run, "run.yaml")), told).toBe(false);
     }
+    // Then within the run, at an event.
+    const second = start(command(run), folder);
+    await second.reaches(run, `"step":${Math.floor(late * 0.9 * events)},`);
+    await killed(second);
 
     expect(bits(await milliner(command(run), folder)), told).toEqual(expected);
     const left = readdirSync(run).filter((name) => name.includes("lock") || name.endsWith(".part"));
     expect(left, told).toEqual([]);
   }
-  expect(kills, told).toBeGreaterThan(runs);
-  expect(early, `some before run.yaml was written, ${told}`).toBeGreaterThan(0);
 });
 
 test.each([
