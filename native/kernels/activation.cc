@@ -1,7 +1,7 @@
 #include "kernels/activation.h"
 
+#include "kernels/block_sums.h"
 #include "kernels/set.h"
-#include "kernels/vector.h"
 
 // Lanes are units. A part takes vectors of units and runs down the rows, so that the chains stay in
 // registers; 4 vectors at a time, because one chain of fma alone would wait 4 cycles for itself at every row.
@@ -19,32 +19,32 @@ MILLINER_INLINE F gated(F v, F gate) { return gate == F{} ? F{} : v * gate; }
 
 template <int V> void backward_columns(const ActivationBackward& args, Index unit, Index last_lanes) {
   const F scale = splat(static_cast<float>(1.0 / args.keep));
-  F gate[V], dgate[V], dbias[V];
-  MILLINER_UNROLL for (int j = 0; j < V; j++) {
-    gate[j] = args.gate ? load_first(args.gate + unit + j * kLanes, j + 1 < V ? kLanes : last_lanes) : F{};
-    dgate[j] = F{};
-    dbias[j] = F{};
-  }
-  for (Index row = 0; row < args.rows; row++)
+  F gate[V];
+  MILLINER_UNROLL for (int j = 0; j < V; j++) gate[j] =
+      args.gate ? load_first(args.gate + unit + j * kLanes, j + 1 < V ? kLanes : last_lanes) : F{};
+  BlockSums<V> dgate, dbias;
+  for (Index row = 0; row < args.rows; row++) {
     MILLINER_UNROLL for (int j = 0; j < V; j++) {
       const Index at = row * args.units + unit + j * kLanes, lanes = j + 1 < V ? kLanes : last_lanes;
       const F dy = load_first(args.dy + at, lanes);
       const F h = args.h ? load_first(args.h + at, lanes) : F{};
       if (args.dgate)
-        dgate[j] = fma(dy, h, dgate[j]);
+        dgate.block[j] = fma(dy, h, dgate.block[j]);
       F dv = (args.gate ? gated(dy, gate[j]) : dy) * scale;
       if (args.relu)
         dv = h > F{} ? dv : F{};
       if (args.dbias)
-        dbias[j] = dbias[j] + dv;
+        dbias.block[j] = dbias.block[j] + dv;
       store_first(args.dv + at, dv, lanes);
     }
+    dgate.pass(1), dbias.pass(1);
+  }
   MILLINER_UNROLL for (int j = 0; j < V; j++) {
     const Index at = unit + j * kLanes, lanes = j + 1 < V ? kLanes : last_lanes;
     if (args.dgate)
-      store_first(args.dgate + at, dgate[j] + F{}, lanes);
+      store_first(args.dgate + at, dgate.total(j), lanes);
     if (args.dbias)
-      store_first(args.dbias + at, dbias[j] + F{}, lanes);
+      store_first(args.dbias + at, dbias.total(j), lanes);
   }
 }
 

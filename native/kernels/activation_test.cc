@@ -1,4 +1,5 @@
 #include "kernels/activation_ref.h"
+#include "kernels/reductions_ref.h"
 #include "test/kernel_test.h"
 
 using namespace milliner;
@@ -77,4 +78,33 @@ CASE("activation_backward may write its result over dy") {
   RUN(activation_backward, args, 1);
 
   CHECK(test::same_bits(dy.data(), dv.data(), rows * units));
+}
+
+CASE("activation_backward sums in blocks of 4096 rows, with the bits of one chain up to there") {
+  for (const Index rows : {4095, 4096, 4097, 12289}) {
+    for (const Index units : {1, 19, 37}) {
+      Numbers numbers(static_cast<unsigned>(rows + units));
+      Floats dy(rows * units, numbers), h(rows * units, numbers, 2), dv(rows * units), dgate(units),
+          dbias(units, 4);
+
+      RUN(activation_backward,
+          (ActivationBackward{dy.data(), h.data(), nullptr, dv.data(), dgate.data(), dbias.data(), rows,
+                              units, true, 0.8}),
+          2);
+
+      for (Index unit = 0; unit < units; unit++) {
+        const auto at = [&](Index row) { return row * units + unit; };
+        const float bias = block_sum_ref(rows, [&](float sum, Index row) { return sum + dv[at(row)]; });
+        const float gate =
+            block_sum_ref(rows, [&](float sum, Index row) { return std::fma(dy[at(row)], h[at(row)], sum); });
+        CHECK(test::same_bits(&dbias[unit], &bias, 1));
+        CHECK(test::same_bits(&dgate[unit], &gate, 1));
+        float chain = 0;
+        for (Index row = 0; row < rows; row++)
+          chain = chain + dv[at(row)];
+        chain = chain + 0.0f;
+        CHECK(rows > kSumChunk || test::same_bits(&dbias[unit], &chain, 1));
+      }
+    }
+  }
 }

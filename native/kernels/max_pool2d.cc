@@ -1,7 +1,7 @@
 #include "kernels/max_pool2d.h"
 
+#include "kernels/block_sums.h"
 #include "kernels/set.h"
-#include "kernels/vector.h"
 
 // Lanes are channels; items are images.
 
@@ -100,13 +100,13 @@ void activation_channels(const MaxPool2dActivationBackward& args, Index channel,
   const MaxPool2dGeometry& g = args.geometry;
   const F scale = splat(static_cast<float>(1.0 / args.keep));
   const auto lanes_of_vector = [&](int j) { return j + 1 < V ? Index{kLanes} : last_lanes; };
-  F gate[V], dgate[V], dbias[V];
-  MILLINER_UNROLL for (int j = 0; j < V; j++) {
-    gate[j] = args.gate ? load_first(args.gate + channel + j * kLanes, lanes_of_vector(j)) : F{};
-    dgate[j] = dbias[j] = F{};
-  }
+  F gate[V];
+  MILLINER_UNROLL for (int j = 0; j < V; j++) gate[j] =
+      args.gate ? load_first(args.gate + channel + j * kLanes, lanes_of_vector(j)) : F{};
+  BlockSums<V> dgate, dbias;
   float* dv = args.dv + channel;
   const auto zero_pixels = [&](Index count) {
+    dbias.pass(count);
     for (Index i = 0; i < count; i++, dv += g.channels)
       MILLINER_UNROLL for (int j = 0; j < V; j++) store_first(dv + j * kLanes, F{}, lanes_of_vector(j));
   };
@@ -124,7 +124,7 @@ void activation_channels(const MaxPool2dActivationBackward& args, Index channel,
             const F dy = load_first(args.dy + i, lanes);
             const F h = args.h ? load_first(args.h + i, lanes) : F{};
             if (args.dgate && r == 0)
-              dgate[j] = fma(dy, h, dgate[j]);
+              dgate.block[j] = fma(dy, h, dgate.block[j]);
             const F u = args.gate ? (gate[j] == F{} ? F{} : dy * gate[j]) : dy;
             d[j] = (u + F{}) * scale;
             if (args.relu)
@@ -132,13 +132,17 @@ void activation_channels(const MaxPool2dActivationBackward& args, Index channel,
             from_first[j] = (U)load_first(reinterpret_cast<const float*>(args.argmax + i), lanes) -
                             splat(static_cast<std::uint32_t>(first + j * kLanes)) - lane_numbers();
           }
-          for (Index s = 0; s < g.kernel_width; s++, dv += g.channels)
+          if (r == 0)
+            dgate.pass(1);
+          for (Index s = 0; s < g.kernel_width; s++, dv += g.channels) {
             MILLINER_UNROLL for (int j = 0; j < V; j++) {
               const F here = from_first[j] == splat(static_cast<std::uint32_t>(s * g.channels)) ? d[j] : F{};
               if (args.dbias)
-                dbias[j] = dbias[j] + here;
+                dbias.block[j] = dbias.block[j] + here;
               store_first(dv + j * kLanes, here, lanes_of_vector(j));
             }
+            dbias.pass(1);
+          }
           zero_pixels((ox + 1 < g.out_width() ? (ox + 1) * g.stride_x : g.width) - ox * g.stride_x -
                       g.kernel_width);
         }
@@ -149,9 +153,9 @@ void activation_channels(const MaxPool2dActivationBackward& args, Index channel,
   MILLINER_UNROLL for (int j = 0; j < V; j++) {
     const Index at = channel + j * kLanes;
     if (args.dgate)
-      store_first(args.dgate + at, dgate[j] + F{}, lanes_of_vector(j));
+      store_first(args.dgate + at, dgate.total(j), lanes_of_vector(j));
     if (args.dbias)
-      store_first(args.dbias + at, dbias[j] + F{}, lanes_of_vector(j));
+      store_first(args.dbias + at, dbias.total(j), lanes_of_vector(j));
   }
 }
 

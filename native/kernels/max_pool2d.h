@@ -14,8 +14,8 @@
 // Shapes   x, dx, dv [n, height, width, channels]; y, dy, h, argmax [n, out_height, out_width, channels];
 //          gate, dgate, dbias [channels]. No overlap. The backward's argmax is what the forward wrote for the same geometry: where windows
 //          do not overlap, a position outside its own window gets nothing.
-// Bits     a selection; the additions of the backward have a fixed order. dgate: one chain of fma per channel
-//          over the outputs, dbias: one of additions over the pixels, both ascending, then +0 is added.
+// Bits     a selection; the additions of the backward have a fixed order. dgate over the outputs and dbias over
+//          the pixels, in blocks as in activation.h.
 // Cost     bound by memory.
 //
 // Indices outside an image are refused by the glue before anything is written.

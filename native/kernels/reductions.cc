@@ -1,7 +1,7 @@
 #include "kernels/reductions.h"
 
+#include "kernels/block_sums.h"
 #include "kernels/set.h"
-#include "kernels/vector.h"
 #include "kernels/virtual_lanes.h"
 
 namespace milliner::MILLINER_SET {
@@ -53,13 +53,15 @@ double chunk_sum_squares(const float* x, Index n) {
 }
 
 template <int V> void sum_columns(const ColumnSum& args, Index unit, Index last_lanes) {
-  F sums[V] = {};
-  for (Index row = 0; row < args.rows; row++)
-    for (int j = 0; j < V; j++)
-      sums[j] = sums[j] +
-                load_first(args.x + row * args.units + unit + j * kLanes, j + 1 < V ? kLanes : last_lanes);
+  BlockSums<V> sums;
+  for (Index row = 0; row < args.rows; row++) {
+    MILLINER_UNROLL for (int j = 0; j < V; j++) sums.block[j] =
+        sums.block[j] +
+        load_first(args.x + row * args.units + unit + j * kLanes, j + 1 < V ? kLanes : last_lanes);
+    sums.pass(1);
+  }
   for (int j = 0; j < V; j++)
-    store_first(args.out + unit + j * kLanes, sums[j] + F{}, j + 1 < V ? kLanes : last_lanes);
+    store_first(args.out + unit + j * kLanes, sums.total(j), j + 1 < V ? kLanes : last_lanes);
 }
 
 } // namespace

@@ -4,10 +4,13 @@
 //                      i = j mod 16 ascending from +0; missing elements of the last chunk count as +0; lanes
 //                      are combined by halves (8 + 8, 4 + 4, 2 + 2, 1 + 1); chunk totals are added ascending
 //                      from +0. sum_squares does all in double.
-//   column_sum         out[unit] = one chain of additions over rows ascending from +0, then +0
+//   column_sum         out[unit]: blocks of 4096 rows, in a block one chain of additions, rows ascending from
+//                      +0; the blocks' sums are added ascending from +0, then +0. Up to 4096 rows are one
+//                      chain.
 //   all_finite         no element is NaN or infinite: exact
 //
-// Error    |error| <= (256 + 4 + chunks) * 2^-24 * sum |x| for sum, with 2^-53 for sum_squares.
+// Error    |error| <= (256 + 4 + chunks) * 2^-24 * sum |x| for sum, with 2^-53 for sum_squares;
+//          (min(rows, 4096) + blocks) * 2^-24 * sum |x| for column_sum.
 // Cost     one pass. sum and sum_squares write one total per chunk, which add_ascending adds: no atomics.
 #pragma once
 
@@ -15,6 +18,8 @@
 
 namespace milliner {
 
+// Elements of a chunk; rows of a block. A chain of 4096 terms of one sign is off by 1e-5 at most in practice and
+// by 2.4e-4 at worst, and is longer than any usual batch, so that layers without positions are one chain.
 constexpr Index kSumChunk = 4096;
 constexpr Index kSumLanes = 16;
 

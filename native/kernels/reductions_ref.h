@@ -22,4 +22,21 @@ template <class Number, class Term> Number sum_ref(Index n, const Term& term) {
   return total;
 }
 
+// The sum over rows in blocks: add(sum, row) adds the row's term.
+template <class Add> float block_sum_ref(Index rows, const Add& add) {
+  float total = 0;
+  for (Index block = 0; block < rows; block += kSumChunk) {
+    float sum = 0;
+    for (Index row = block; row < smaller(rows, block + kSumChunk); row++)
+      sum = add(sum, row);
+    total = total + sum;
+  }
+  return total + 0.0f;
+}
+
+// Roundings behind the largest partial sum: the error is at most 2^-24 sum |terms| times this.
+constexpr Index block_sum_roundings(Index rows) {
+  return smaller(rows, kSumChunk) + ceil_div(rows, kSumChunk);
+}
+
 } // namespace milliner

@@ -32,23 +32,45 @@ CASE("sum and sum_squares add in the stated order, for any length and split") {
   }
 }
 
-CASE("column_sum is one chain of additions per unit, rows ascending") {
+CASE("column_sum adds the rows of a unit in blocks of 4096, ascending, and a shorter one in one chain") {
   for (const Index units : test::sizes_up_to(130))
-    for (const Index rows : {0, 1, 37}) {
+    for (const Index rows : {0, 1, 37, 4095, 4096, 4097, 8192, 8193}) {
+      if (rows > 37 && units % 16 > 1)
+        continue;
       Numbers numbers(static_cast<unsigned>(units));
       const Floats x(rows * units, numbers);
       Floats out(units, 3);
 
       RUN(column_sum, (ColumnSum{x.data(), out.data(), rows, units}), 2);
 
-      std::vector<float> expected(static_cast<std::size_t>(units));
-      for (Index i = 0; i < rows * units; i++)
-        expected[static_cast<std::size_t>(i % units)] += x[i];
-      for (float& v : expected)
-        v = v + 0.0f;
+      std::vector<float> expected;
+      for (Index unit = 0; unit < units; unit++) {
+        expected.push_back(
+            block_sum_ref(rows, [&](float sum, Index row) { return sum + x[row * units + unit]; }));
+        float chain = 0;
+        for (Index row = 0; row < rows; row++)
+          chain = chain + x[row * units + unit];
+        chain = chain + 0.0f;
+        CHECK(rows > kSumChunk || test::same_bits(&out[unit], &chain, 1));
+      }
       CHECK(test::same_bits(out.data(), expected.data(), units));
       CHECK(out.intact());
     }
+}
+
+CASE("column_sum of a million terms of one sign stays within the bound of its blocks") {
+  const Index rows = 1000000;
+  Floats x(rows), out(1);
+  double exact = 0;
+  Numbers numbers(4);
+  for (Index i = 0; i < rows; i++)
+    exact += static_cast<double>(x[i] = 0.1f + static_cast<float>(numbers.below(1000)) * 1e-6f);
+
+  RUN(column_sum, (ColumnSum{x.data(), out.data(), rows, 1}), 1);
+
+  const double error = std::abs(static_cast<double>(out[0]) - exact);
+  CHECK(error <= test::chain_bound(block_sum_roundings(rows), exact));
+  CHECK(error <= 1e-5 * exact); // one chain is off by 1e-2
 }
 
 CASE("all_finite finds one bad element wherever it lies") {

@@ -7,7 +7,8 @@
  * Arithmetic: every float32 product is one chain of fused multiply-adds in ascending order of its contracted index,
  * starting at +0; then +0 is added once, then the bias (DESIGN: exactness 1). So the bits do not depend on thread count,
  * tiles or instruction set. Matrices are row-major and contiguous. Names of dimensions: `n` rows of the batch,
- * `k` inputs, `m` outputs.
+ * `k` inputs, `m` outputs. Sums over the rows of a matrix, as of a bias's gradient, run in blocks of 4096 rows: within one a
+ * chain of additions, rows ascending from +0; the blocks' sums are added ascending, then +0.
  */
 export interface Addon {
   /** Version of this table. The loader refuses an addon of another version. */
@@ -124,7 +125,7 @@ export interface Addon {
   ): void;
   /**
    * Backward of everything after the product: `u = gate == 0 ? +0 : dy * gate`; `dv = relu && !(h > 0) ? +0 : u * scale`
-   * with `scale = float32(1 / keep)`; `dgate[j] = chain over rows of fma(dy, h)`; `dbias[j] = chain over rows of + dv`.
+   * with `scale = float32(1 / keep)`; `dgate[j] = sum over rows of fma(dy, h)`; `dbias[j] = sum over rows of + dv`.
    * dy, h, dv [rows, units]; gate, dgate, dbias [units]. `dgate`, `dbias` may be null. Also the gate of feature maps:
    * rows = batch x positions. dv may be dy.
    */
@@ -476,7 +477,7 @@ export interface Addon {
   sum(x: Float32Array): number;
   /** Sum of squares in double, same order; of several arrays, at most 14, the sums of each, added in turn. */
   sumSquares(...x: Float32Array[]): number;
-  /** out[j] = chain over rows ascending of + x[row, j]. */
+  /** out[j] = sum over rows of + x[row, j]. */
   columnSum(x: Float32Array, out: Float32Array, rows: number, units: number): void;
   /** Whether no element is NaN or infinite. */
   allFinite(x: Float32Array): boolean;

@@ -1,5 +1,5 @@
 import { Numbers, poisoned } from "../arrays.ts";
-import { chain, rounding } from "../bounded.ts";
+import { rounding, rowSum } from "../bounded.ts";
 import type { Claims } from "./case.ts";
 import { checkNear, checkOutput, checkSame } from "./check.ts";
 
@@ -76,7 +76,9 @@ export const reductionClaims: Claims = {
     }
   },
 
-  "columnSum is one chain of additions, rows ascending": (backend) => {
+  "columnSum adds rows in blocks of 4096, ascending, and is within their bound for a million of one sign": (
+    backend,
+  ) => {
     const numbers = new Numbers(92);
     for (const [rows, units] of [
       [0, 3],
@@ -84,15 +86,26 @@ export const reductionClaims: Claims = {
       [1, 1],
       [9, 31],
       [33, 65],
+      [4096, 3],
+      [4097, 2],
+      [12_289, 1],
     ] as const) {
       const [x, out] = [numbers.floats(rows * units), poisoned(units)];
 
       backend.kernels.columnSum(x, out, rows, units);
 
       checkOutput(backend, `columnSum of [${rows}, ${units}]`, out, (unit) =>
-        chain(Array.from({ length: rows }, (_, row) => [x[row * units + unit]!, 1])),
+        rowSum(Array.from({ length: rows }, (_, row) => [x[row * units + unit]!, 1])),
       );
     }
+    const rows = 1_000_000;
+    const x = numbers.floats(rows).map((v) => 0.1 + Math.abs(v) / 1000);
+    const out = poisoned(1);
+
+    backend.kernels.columnSum(x, out, rows, 1);
+
+    const total = x.reduce((sum, v) => sum + v, 0);
+    checkNear(out[0]!, total, (4096 + 245) * rounding * total, () => `columnSum of ${rows} rows`);
   },
 
   "allFinite finds one NaN or infinity at any place": (backend) => {
