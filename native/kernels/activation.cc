@@ -1,6 +1,7 @@
 #include "kernels/activation.h"
 
 #include "kernels/block_sums.h"
+#include "kernels/rectifier.h"
 #include "kernels/set.h"
 
 // Lanes are units. A part takes vectors of units and runs down the rows, so that the chains stay in
@@ -32,7 +33,7 @@ template <int V> void backward_columns(const ActivationBackward& args, Index uni
         dgate.block[j] = fma(dy, h, dgate.block[j]);
       F dv = (args.gate ? gated(dy, gate[j]) : dy) * scale;
       if (args.relu)
-        dv = h > F{} ? dv : F{};
+        dv = rectified_backward(dv, h);
       if (args.dbias)
         dbias.block[j] = dbias.block[j] + dv;
       store_first(args.dv + at, dv, lanes);

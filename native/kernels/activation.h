@@ -2,7 +2,7 @@
 //
 //   gate_apply:           y  = gate[unit] == 0 ? +0 : h * gate[unit]
 //   activation_backward:  u  = gate[unit] == 0 ? +0 : dy * gate[unit]          (u = dy without gate)
-//                         dv = relu && !(h > 0) ? +0 : u * float32(1 / keep)
+//                         dv = relu && h <= 0 ? +0 : u * float32(1 / keep)
 //                         dgate[unit] = sum over rows of dy * h
 //                         dbias[unit] = sum over rows of dv
 //
@@ -14,6 +14,8 @@
 //          fma and of additions.
 // Error    of dbias |error| <= (min(rows, kSumChunk) + blocks) 2^-24 sum |dv|; of dgate the same with
 //          |dy h|.
+// NaN      in h, dy or gate comes out of everything that is computed from it, but for dv behind a gate of 0
+//          and where h <= 0.
 // Cost     one pass: reads 8 and writes 4 bytes an element. Bound by memory.
 #pragma once
 

@@ -11,7 +11,7 @@ inline double gate_apply_ref(double v, double gate) { return gate == 0 ? 0 : v *
 
 inline double activation_gradient_ref(const ActivationBackward& args, Index row, Index unit) {
   const Index at = row * args.units + unit;
-  if (args.relu && !(args.h[at] > 0))
+  if (args.relu && args.h[at] <= 0)
     return 0;
   const double dy = static_cast<double>(args.dy[at]);
   return (args.gate ? gate_apply_ref(dy, static_cast<double>(args.gate[unit])) : dy) / args.keep;

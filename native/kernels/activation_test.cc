@@ -108,3 +108,17 @@ CASE("activation_backward sums in blocks of 4096 rows, with the bits of one chai
     }
   }
 }
+
+CASE("activation_backward lets a NaN through, but behind a gate of 0 and where ReLU is off") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float dy[] = {nan, nan, nan, 2}, h[] = {1, 0, 1, nan}, gate[] = {1, 1, 0, 1};
+  float dv[4], dgate[4], dbias[4];
+
+  RUN(activation_backward, (ActivationBackward{dy, h, gate, dv, dgate, dbias, 1, 4, true, 1}), 1);
+
+  const float expected[] = {nan, 0, 0, 2};
+  const float all[] = {nan, nan, nan, nan};
+  CHECK(test::same_bits(dv, expected, 4));
+  CHECK(test::same_bits(dbias, expected, 4));
+  CHECK(test::same_bits(dgate, all, 4));
+}

@@ -3,8 +3,8 @@
 //
 //   statistics   mean = sum over rows of x / rows, variance = sum over rows of (x - mean)^2 / rows
 //   forward      y = (x - mean) scale + beta, scale = gamma root, root = 1 / sqrt(variance + epsilon);
-//                with relu y > 0 ? y : +0
-//   backward     g = dy, with relu +0 where forward's y is not above 0
+//                with relu y <= 0 ? +0 : y
+//   backward     g = dy, with relu +0 where forward's y is <= 0 (a NaN is not)
 //                dbeta = sum over rows of g, dgamma = root (sum over rows of g (x - mean))
 //                dx = scale (g - dbeta / rows - (x - mean) root dgamma / rows) in training;
 //                dx = scale g else, where mean and variance are constants

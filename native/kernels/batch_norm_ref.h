@@ -57,7 +57,7 @@ struct BatchNormGradientRef {
   }
   static double passed(const BatchNormBackward& args, const float* y, Index row, Index channel) {
     const Index at = row * args.channels + channel;
-    return args.relu && !(y[at] > 0) ? 0 : static_cast<double>(args.dy[at]);
+    return args.relu && y[at] <= 0 ? 0 : static_cast<double>(args.dy[at]);
   }
   static double distance(const BatchNormBackward& args, Index row, Index channel) {
     return static_cast<double>(args.x[row * args.channels + channel]) -

@@ -152,3 +152,16 @@ CASE("batch_norm_backward may write dx over dy") {
 
   CHECK(test::same_bits(dy.data(), dx.data(), dx.size()));
 }
+
+CASE("a NaN of a row comes out of batch_norm_forward behind its ReLU, and its gradient passes") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float x[] = {-1, nan, 1}, dy[] = {5, 7, 11}, one = 1, zero = 0;
+  float y[3], dx[3], dgamma, dbeta;
+
+  RUN(batch_norm_forward, (BatchNormForward{x, &zero, &one, &one, &zero, y, 3, 1, 1e-5, true}), 1);
+  RUN(batch_norm_backward,
+      (BatchNormBackward{dy, x, &zero, &one, &one, &zero, dx, &dgamma, &dbeta, 3, 1, 1e-5, true, false}), 1);
+
+  CHECK(y[0] == 0 && y[1] != y[1] && y[2] > 0);
+  CHECK(dbeta == 18 && dgamma != dgamma);
+}

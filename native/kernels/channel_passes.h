@@ -2,6 +2,7 @@
 // of 64, whose sums depend on shapes only (batch_norm.h says in which order). All are bound by memory.
 #pragma once
 
+#include "kernels/rectifier.h"
 #include "kernels/vector.h"
 
 namespace milliner::MILLINER_SET {
@@ -188,7 +189,7 @@ MILLINER_INLINE void normalise(const Extent& extent, const Affine& to_y, const f
       ahead.next<V>(x, y);
       MILLINER_UNROLL for (int j = 0; j < V; j++) {
         const F v = fma(columns.read(x + row * extent.stride + at, j) - mean[j], scale[j], beta[j]);
-        columns.write(y + row * extent.stride + at, j, Relu ? (v > F{} ? v : F{}) : v);
+        columns.write(y + row * extent.stride + at, j, Relu ? rectified(v) : v);
       }
     }
   });
@@ -200,7 +201,8 @@ MILLINER_INLINE F upstream(Columns columns, const Affine& to_y, const float* dy,
                            int j) {
   const F g = columns.read(dy, j);
   if constexpr (Relu)
-    return fma(distance, columns.read(to_y.scale + at, j), columns.read(to_y.beta + at, j)) > F{} ? g : F{};
+    return rectified_backward(
+        g, fma(distance, columns.read(to_y.scale + at, j), columns.read(to_y.beta + at, j)));
   else
     return g;
 }

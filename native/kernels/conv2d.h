@@ -19,6 +19,8 @@
 //          forward r, s, c; input gradient r, s, o, all ascending; weight gradient image, oy, ox. Padding is
 //          skipped: its exact zeros would leave a chain of finite numbers as it is.
 //          |error| <= (length of the chain) * 2^-24 * sum |terms|.
+// NaN      in x, w, dy or bias comes out of everything that it is a term of, 0 * NaN and 0 * inf included; where it
+// and inf  meets padding, or in the input gradient the border of dy, 0 * NaN may come out too.
 // Cost     2 n out_height out_width out kernel_height kernel_width in flops each, less those with padding.
 #pragma once
 

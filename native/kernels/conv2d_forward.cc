@@ -3,6 +3,7 @@
 #include "kernels/conv2d_tiles.h"
 #include "kernels/panels.h"
 #include "kernels/philox.h"
+#include "kernels/rectifier.h"
 #include "kernels/set.h"
 
 // Direct, on the micro-kernel: in NHWC the (kernel column, channel) pairs under a pixel are contiguous, so
@@ -91,7 +92,7 @@ struct Epilogue {
     if (args.bias)
       v = v + load_first(args.bias + unit, lanes);
     if (args.relu)
-      v = v > F{} ? v : F{};
+      v = rectified(v);
     return words ? drop(keep, load(words), v) : v;
   }
 
@@ -189,10 +190,7 @@ struct Finish {
         const F b = bias ? load(args.bias + unit + j * kLanes) : F{}; // +0 + +0 and v + +0 change nothing
         float* to = y + out + j * kLanes;
         if (args.relu && !raw) {
-          MILLINER_UNROLL for (int i = 0; i < M; i++) {
-            const F v = tile[i][j] + F{} + b;
-            store(to + i * ld, v > F{} ? v : F{});
-          }
+          MILLINER_UNROLL for (int i = 0; i < M; i++) store(to + i * ld, rectified(tile[i][j] + F{} + b));
         } else {
           MILLINER_UNROLL for (int i = 0; i < M; i++) store(to + i * ld, tile[i][j] + F{} + b);
         }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/conv2d_frame.h"
+#include "kernels/finite.h"
 #include "kernels/terms.h"
 
 namespace milliner::MILLINER_SET {
@@ -16,11 +17,12 @@ constexpr Range outputs_meeting(Index at, Index pad, Index stride, Range to, Ran
   return {larger(outputs.begin, ceil_div(to.begin + pad - at, stride)), end};
 }
 
-// Whether the input gradient is computed by terms.
+// Whether the input gradient is computed by terms: most of dy is zero, and nothing in w may not be left out.
 inline bool is_sparse_input_gradient(const Conv2dInputGradient& args) {
   const Conv2dGeometry& g = args.geometry;
   return 4 * g.in >= kSparseColumns &&
-         is_sparse_gradient(args.dy, g.n * larger(g.out_height(), 0) * larger(g.out_width(), 0), g.out);
+         is_sparse_gradient(args.dy, g.n * larger(g.out_height(), 0) * larger(g.out_width(), 0), g.out) &&
+         is_finite(args.w, 1, g.out * g.chain(), 0);
 }
 
 // Pixels of a block of dx and of the part of dy that it meets, and what they take of the workspace.

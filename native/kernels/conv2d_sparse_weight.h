@@ -3,7 +3,8 @@
 // neighbouring weights of a kernel row: the images under a block are packed with a frame of zeros and a slice
 // of the input channels at a time, so that what a kernel row sees under a pixel is one contiguous run, the
 // same slice serves all kernel rows, and it stays in L1. Images of few channels become patches, whose
-// runs are whole chains.
+// runs are whole chains. For a block whose images are not finite every pixel is listed, zero or not: 0 * NaN is
+// NaN, and a chain must have it.
 #pragma once
 
 #include "kernels/conv2d_patches.h"
@@ -96,6 +97,15 @@ inline void pack_slice(const Conv2dGeometry& g, const SparseWeightPlan& plan, co
   }
 }
 
+// Whether the images' rows under rows `rows` of the output are finite.
+inline bool is_finite_under(const Conv2dGeometry& g, const float* x, Range images, Range rows) {
+  const Index first = larger(rows.begin * g.stride_y - g.pad_y, 0);
+  const Index last = smaller((rows.end - 1) * g.stride_y - g.pad_y + g.kernel_height, g.height);
+  const Index row = g.width * g.in;
+  return is_finite(x + (images.begin * g.height + first) * row, images.end - images.begin,
+                   larger(last - first, 0) * row, g.height * row);
+}
+
 // The gradient of output channels `outputs`. is_needed(o, at, count) tells whether any of these weights of the
 // channel's chain is wanted; finish(o, at, count, gradient) gets their sums, but for the zero that is to be
 // added at the end.
@@ -152,15 +162,18 @@ MILLINER_INLINE void sparse_weight_gradient(const Conv2dGeometry& g, const float
         const Range rows = {oy, smaller(out_height, oy + plan.band)};
         const Index pixels = (images.end - images.begin) * (rows.end - rows.begin) * out_width;
         const float* from = dy + (image * out_height + oy) * out_width * g.out + o0;
+        const bool finite = is_finite_under(g, x, images, rows);
+        const auto step_of = [&](Index i, Index lanes) {
+          return (U)load_first(reinterpret_cast<const float*>(steps + i), lanes);
+        };
         Term* listed = terms;
         for (Index o = 0; o < group; o += SparseWeightPlan::kItem) {
           const Index count = smaller(SparseWeightPlan::kItem, group - o);
           transpose(from + o, g.out, pixels, count, dyt, pixels);
           for (Index c = 0; c < count; c++) {
             starts[o + c] = static_cast<std::int32_t>(listed - terms);
-            listed = list_terms(dyt + c * pixels, pixels, listed, [&](Index i, Index lanes) {
-              return (U)load_first(reinterpret_cast<const float*>(steps + i), lanes);
-            });
+            listed = finite ? list_terms(dyt + c * pixels, pixels, listed, step_of)
+                            : list_all(dyt + c * pixels, pixels, listed, steps);
           }
         }
         starts[group] = static_cast<std::int32_t>(listed - terms);

@@ -274,6 +274,77 @@ CASE("conv2d_weight_gradient is one chain per element: image, output row, output
   }
 }
 
+CASE("what is not finite is in every convolution's chain that has it, where zeros are left out too") {
+  unsigned seed = 0;
+  std::vector<Conv2dGeometry> list = geometries();
+  list.insert(list.end(), {{9, 12, 12, 2, 3, 3, 3, 1, 1, 0, 0}, {4, 9, 9, 40, 30, 3, 3, 1, 1, 0, 0}});
+  for (const Conv2dGeometry& g : list) {
+    Problem p(g, ++seed);
+    Floats dy(p.outputs, p.numbers);
+    thin(dy, p.outputs, p.numbers);
+    for (Floats* factor : {&p.x, &p.w, &dy})
+      if (p.numbers.chance(0.6) && factor->size() > 0)
+        test::put_non_finite(*factor, p.numbers, 3.0 / static_cast<double>(factor->size()));
+    // Where it meets padding, or in the input gradient the border of dy, 0 * NaN may be there or not.
+    const bool pads = g.pad_y + g.pad_x > 0;
+    const auto agrees = [](float got, float chain, bool border) {
+      const float expected = chain + 0.0f;
+      return (border && got != got) || test::same_bits(&got, &expected, 1);
+    };
+
+    RUN(conv2d_forward, (Conv2dForward{p.x.data(), p.w.data(), nullptr, p.y.data(), g, false}), 2);
+    RUN(conv2d_input_gradient, (Conv2dInputGradient{dy.data(), p.w.data(), p.dx.data(), g}), 2);
+    RUN(conv2d_weight_gradient, (Conv2dWeightGradient{dy.data(), p.x.data(), p.dw.data(), g}), 2);
+
+    for (Index i = 0; i < p.outputs; i++) {
+      const Index o = i % g.out, pixel = i / g.out, ox = pixel % g.out_width(),
+                  oy = pixel / g.out_width() % g.out_height(), image = pixel / g.out_width() / g.out_height();
+      Terms sum;
+      for_conv2d_terms(g, p.x.data(), p.w.data(), image, oy, ox, o, [&](float a, float b) { sum(a, b); });
+      CHECK(agrees(p.y[i], sum.chain, pads));
+    }
+    for (Index i = 0; i < p.inputs; i++) {
+      const Index c = i % g.in, pixel = i / g.in, ix = pixel % g.width, iy = pixel / g.width % g.height;
+      Terms sum;
+      for_conv2d_input_terms(g, dy.data(), p.w.data(), pixel / g.width / g.height, iy, ix, c,
+                             [&](float a, float b) { sum(a, b); });
+      CHECK(agrees(p.dx[i], sum.chain, true));
+    }
+    for (Index i = 0; i < p.weights; i++) {
+      const Index c = i % g.in, position = i / g.in;
+      Terms sum;
+      for_conv2d_weight_terms(g, dy.data(), p.x.data(), i / g.chain(),
+                              position / g.kernel_width % g.kernel_height, position % g.kernel_width, c,
+                              [&](float a, float b) { sum(a, b); });
+      CHECK(agrees(p.dw[i], sum.chain, pads));
+    }
+  }
+}
+
+CASE("conv2d_forward's ReLU lets a NaN through, with gate, dropout and pooling") {
+  unsigned seed = 0;
+  for (const bool pools : {false, true})
+    for (const bool gated : {false, true})
+      for (const Conv2dGeometry& g : {Conv2dGeometry{2, 8, 8, 3, 20, 3, 3, 1, 1, 0, 0},
+                                      Conv2dGeometry{13, 6, 6, 16, 33, 3, 3, 1, 1, 1, 1}}) {
+        Problem p(g, ++seed);
+        Floats gate(g.out, p.numbers), h(p.outputs, 2);
+        p.x[g.in * (g.width + 1)] = std::numeric_limits<float>::quiet_NaN();
+        Conv2dForward args = {p.x.data(), p.w.data(), p.bias.data(), p.y.data(), g, true};
+        args.pools = pools;
+        args.pool = {g.n, g.out_height(), g.out_width(), g.out, 2, 2, 2, 2};
+        for (Index o = 0; o < g.out; o++)
+          gate[o] = 1;
+        args.gate = gated ? gate.data() : nullptr;
+        args.h = gated ? h.data() : nullptr;
+
+        RUN(conv2d_forward, args, 2);
+
+        for (Index o = 0; o < g.out; o++)
+          CHECK(p.y[o] != p.y[o]); // the first pixel sees it
+      }
+}
+
 CASE("conv2d_weight_update steps along the gradient's bits and does not write a locked element") {
   unsigned seed = 0;
   std::vector<Conv2dGeometry> list = geometries();

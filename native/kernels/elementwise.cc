@@ -1,6 +1,7 @@
 #include "kernels/elementwise.h"
 
 #include "kernels/elementary.h"
+#include "kernels/rectifier.h"
 #include "kernels/set.h"
 
 namespace milliner::MILLINER_SET {
@@ -73,12 +74,12 @@ void sigmoid_run(const Unary& args, Range items, float*) noexcept {
 
 Work relu_work(const Unary& args) noexcept { return pieces(args.n, kTwoStreams); }
 void relu_run(const Unary& args, Range items, float*) noexcept {
-  map(args.x, args.y, args.n, items, [](F x) { return x > F{} ? x : F{}; });
+  map(args.x, args.y, args.n, items, [](F x) { return rectified(x); });
 }
 
 Work relu_backward_work(const Binary& args) noexcept { return pieces(args.n, kThreeStreams); }
 void relu_backward_run(const Binary& args, Range items, float*) noexcept {
-  map(args, items, [](F dy, F y) { return y > F{} ? dy : F{}; });
+  map(args, items, [](F dy, F y) { return rectified_backward(dy, y); });
 }
 
 } // namespace milliner::MILLINER_SET

@@ -100,7 +100,7 @@ CASE("add, multiply, scale, clamp, relu and its backward do what they say, in pl
     Numbers numbers(static_cast<unsigned>(n));
     Floats a(n, numbers), b(n, numbers, 3), out(n, 5);
     if (n > 3)
-      a[3] = kNaN;
+      a[3] = b[2] = kNaN;
     const auto check = [&](const auto& f) {
       std::vector<float> expected;
       for (Index i = 0; i < n; i++)
@@ -119,8 +119,8 @@ CASE("add, multiply, scale, clamp, relu and its backward do what they say, in pl
     RUN(clamp, (Clamp{a.data(), out.data(), n, -0.25f, 0.5f}), 2);
     check([](float x, float) { return x < -0.25f ? -0.25f : (x > 0.5f ? 0.5f : x); });
     RUN(relu, (Unary{a.data(), out.data(), n}), 2);
-    check([](float x, float) { return x > 0 ? x : 0.0f; });
+    check([](float x, float) { return x <= 0 ? 0.0f : x; });
     RUN(relu_backward, (Binary{a.data(), b.data(), out.data(), n}), 2);
-    check([](float dy, float y) { return y > 0 ? dy : 0.0f; });
+    check([](float dy, float y) { return y <= 0 ? 0.0f : dy; });
   }
 }

@@ -59,7 +59,8 @@ void gate_backward_run(const GateBackward& args, Range items, float*) noexcept {
     F q{};
     switch (args.rule) {
     case GateRule::windowed:
-      q = ((x > splat(-kLimit)) & (x < splat(kSaturation))) ? closed_gradient(da, e, s_max) : F{};
+      q = x >= splat(kSaturation) ? da - da : closed_gradient(da, e, s_max);
+      q = x <= splat(-kLimit) ? F{} : q;
       break;
     case GateRule::straight:
       q = closed_gradient(da, e, s_max);

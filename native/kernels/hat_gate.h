@@ -4,7 +4,8 @@
 //   forward   windowed  a = s e < -50 ? +0 : sigmoid(s e)
 //             official  a = sigmoid(s e)
 //   backward  straight  q = da * s_max * u / ((1 + u) * (1 + u)), u = exp(-|e|)
-//             windowed  the same where -50 < s e < 24 ln 2, else +0
+//             windowed  the same where -50 < s e < 24 ln 2; right of it da - da, which is +0 and lets a NaN
+//                       show, for such a unit is on; left of it +0, for such a unit is asleep
 //             official  q = ((da * (1 - a)) * a) * s,
 //                       then times ((s_max / s) * (cosh(clamp(s e, -50, 50)) + 1)) / (cosh(e) + 1),
 //                       in float32 and in this order: the published arithmetic, noise included

@@ -111,3 +111,19 @@ CASE("gates and their gradients have the same bits on every set") {
     }
   }
 }
+
+CASE("a NaN of an embedding comes out under every rule, one of da of every unit that is not asleep") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float e[] = {nan, 0.5f, 30, -60, 30}, da[] = {1, nan, nan, nan, 3};
+  float q[5];
+
+  RUN(gate_backward, (GateBackward{da, e, q, 5, 1, 400, GateRule::windowed}), 1);
+
+  const float expected[] = {nan, nan, nan, 0, 0};
+  CHECK(test::same_bits(q, expected, 5));
+  for (const GateRule rule : {GateRule::straight, GateRule::official, GateRule::off}) {
+    RUN(gate_backward, (GateBackward{da, e, q, 4, 1, 400, rule}), 1);
+    for (int i = 0; i < 4; i++)
+      CHECK(q[i] != q[i]);
+  }
+}

@@ -4,7 +4,7 @@
 
 #include "kernels/linear_forward.h"
 #include "kernels/philox.h"
-#include "kernels/vector.h"
+#include "kernels/rectifier.h"
 
 namespace milliner::MILLINER_SET {
 namespace {
@@ -27,7 +27,7 @@ struct Epilogue {
       if (args.bias)
         v = v + load_first(args.bias + unit + i, lanes);
       if (args.relu)
-        v = v > F{} ? v : F{};
+        v = rectified(v);
       if (args.drop)
         v = drop(keep, load(words + i), v);
       if (h)

@@ -86,13 +86,13 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
         epilogue.finish(row, unit, smaller(kForwardGroup, end - unit));
     return;
   }
-  if (is_sparse(args.x, n, k, m)) {
-    sparse_product(
+  const auto by_terms = [&] {
+    return sparse_product(
         args.x, n, k, begin, end, workspace,
-        [&](Index t0, Index length, Index unit0, Index units, Index width, float* panel) {
+        [&](Index t0, Index length, Index unit0, Index units, Index width, float* panel, Watch& watch) {
           for (Index unit = 0; unit < width; unit += kColumns)
             pack_transposed(args.w + (unit0 + unit) * k + t0, k, smaller(kColumns, larger(units - unit, 0)),
-                            length, panel + unit, width, smaller(kColumns, width - unit));
+                            length, panel + unit, width, smaller(kColumns, width - unit), watch);
         },
         [&](Index t0, Index length, Index unit0, Index units) {
           return Region{args.w + unit0 * k + t0, k, units, length};
@@ -102,8 +102,9 @@ void linear_forward_run(const LinearForward& args, Range items, float* workspace
           for_vectors(0, units, [&](Index i, Index lanes) { store_first(y + i, load(chains + i), lanes); });
           epilogue.finish(row, unit0, units);
         });
+  };
+  if (is_sparse(args.x, n, k, m) && by_terms())
     return;
-  }
   if (is_packed(n, k)) {
     packed_product(
         args.x, k, n, k, args.y, m, begin, end, workspace,

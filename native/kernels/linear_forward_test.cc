@@ -131,6 +131,41 @@ CASE("linear_forward is that chain where most inputs are zero, each row in its o
     }
 }
 
+CASE("what is not finite in x, w or bias is in every chain that has it, where zeros are left out too") {
+  const struct {
+    Index n, k, m;
+  } shapes[] = {{3, 17, 20}, {40, 70, 60}, {130, 200, 205}, {200, 64, 33}};
+  for (const auto& [n, k, m] : shapes)
+    for (const double zeros : {0.0, 0.75})
+      for (const double bad : {0.0005, 0.02}) {
+        Numbers numbers(static_cast<unsigned>(n));
+        Problem p(n, k, m, numbers);
+        test::put_zeros(p.x, numbers, zeros);
+        test::put_non_finite(p.x, numbers, bad / 10);
+        test::put_non_finite(p.w, numbers, bad);
+        test::put_non_finite(p.bias, numbers, bad);
+        p.args.bias = p.bias.data();
+
+        check_chains(p, 1 + n % 3);
+      }
+}
+
+CASE("a NaN comes out behind ReLU, also where x has the zero that the weight's infinity meets") {
+  Numbers numbers(12);
+  Problem p(40, 70, 60, numbers);
+  test::put_zeros(p.x, numbers, 0.75);
+  p.x[2 * 70 + 3] = 0;
+  p.w[5 * 70 + 3] = std::numeric_limits<float>::infinity();
+  p.x[7 * 70] = std::numeric_limits<float>::quiet_NaN();
+  p.args.relu = true;
+
+  RUN(linear_forward, p.args, 2);
+
+  CHECK(p.y[2 * 60 + 5] != p.y[2 * 60 + 5]);
+  for (Index unit = 0; unit < 60; unit++)
+    CHECK(p.y[7 * 60 + unit] != p.y[7 * 60 + unit]);
+}
+
 CASE("linear_forward gives the same bits on every set, for any split and across blocks") {
   const struct {
     Index n, k, m;

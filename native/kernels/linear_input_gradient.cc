@@ -42,16 +42,19 @@ Work linear_input_gradient_work(const LinearInputGradient& args) noexcept {
 void linear_input_gradient_run(const LinearInputGradient& args, Range items, float* workspace) noexcept {
   const Index begin = items.begin * kColumns, end = smaller(items.end * kColumns, args.k);
   const Index n = args.n, k = args.k, m = args.m;
-  if (is_sparse(args.dy, n, m, k)) {
-    sparse_product(
+  const auto by_terms = [&] {
+    return sparse_product(
         args.dy, n, m, begin, end, workspace,
-        [&](Index m0, Index length, Index k0, Index columns, Index width, float* panel) {
+        [&](Index m0, Index length, Index k0, Index columns, Index width, float* panel, Watch& watch) {
+          static_assert(Watch::kChains % kSparseStep == 0);
           for (Index t = 0; t < length; t++)
-            for (Index i = 0; i < width; i += kLanes) {
-              const Index count = smaller(larger(columns - i, 0), kLanes);
-              store(panel + t * width + i,
-                    load_first(args.w + (m0 + t) * k + k0 + (count > 0 ? i : 0), count));
-            }
+            for (Index i = 0; i < width; i += kSparseStep * kLanes)
+              MILLINER_UNROLL for (int j = 0; j < kSparseStep; j++) {
+                const Index at = i + j * kLanes, count = smaller(larger(columns - at, 0), kLanes);
+                const F v = load_first(args.w + (m0 + t) * k + k0 + (count > 0 ? at : 0), count);
+                watch.see(v, j);
+                store(panel + t * width + at, v);
+              }
         },
         [&](Index m0, Index length, Index k0, Index columns) {
           return Region{args.w + m0 * k + k0, k, length, columns};
@@ -61,8 +64,9 @@ void linear_input_gradient_run(const LinearInputGradient& args, Range items, flo
           for_vectors(0, columns,
                       [&](Index i, Index lanes) { store_first(dx + i, load(chains + i) + F{}, lanes); });
         });
+  };
+  if (is_sparse(args.dy, n, m, k) && by_terms())
     return;
-  }
   if (is_packed(n, k)) {
     packed_product(
         args.dy, m, n, m, args.dx, k, begin, end, workspace,

@@ -71,6 +71,22 @@ CASE("linear_input_gradient is that chain where most of dy is zero, each row in 
     }
 }
 
+CASE("what is not finite in dy or w is in every chain that has it, where zeros are left out too") {
+  const struct {
+    Index n, k, m;
+  } shapes[] = {{3, 20, 17}, {40, 60, 70}, {130, 205, 200}, {200, 33, 64}};
+  for (const auto& [n, k, m] : shapes)
+    for (const double zeros : {0.0, 0.75})
+      for (const double bad : {0.0005, 0.02}) {
+        Problem p(n, k, m, static_cast<unsigned>(n));
+        test::put_zeros(p.dy, p.numbers, zeros);
+        test::put_non_finite(p.dy, p.numbers, bad / 10);
+        test::put_non_finite(p.w, p.numbers, bad);
+
+        check_chains(p, 1 + n % 3);
+      }
+}
+
 CASE("linear_input_gradient stays within its error bound") {
   Numbers shapes(2);
   for (int round = 0; round < 30; round++) {

@@ -13,15 +13,17 @@
 // computed over their free columns only (lock_classes.h): what is locked costs nothing, and is neither read
 // nor written.
 //
-// Where x is 0 in the whole batch the gradient is +0, and plain SGD leaves w as it is: such columns need not
-// be computed. (post and pre are shares, from 0 to 1.)
+// Where x is 0 in the whole batch the gradient is +0 if dy is finite, and plain SGD leaves w as it is: such
+// columns need not be computed. (post and pre are shares, from 0 to 1.)
 //
 // Shapes   dy [n, m], x [n, k], w, dw and the state [m, k], post [m], pre [k]; row-major, contiguous, any
 //          alignment. No overlap.
 // Bits     one chain of fma per element, rows ascending from +0, then +0 is added; the rest in the order of
 //          optimizer_step.h, so that a step from a stored gradient has the same bits.
 //          |error of g| <= n * 2^-24 * sum |dy x|.
-// Zeros    elements of dy that are 0 may be left out of the chains: the other factor is finite.
+// Zeros    elements of dy that are 0 are left out of the chains only where x is finite.
+// NaN      in dy, x, post or pre comes out of every g that it is a term or a factor of, 0 * NaN and 0 * inf
+//          included.
 // Cost     2 n f flops for f free elements of w, of which each is read and written once.
 #pragma once
 

@@ -62,8 +62,8 @@ std::vector<float> updated(const LinearWeightUpdate& args) {
       continue;
     float g = gradient_chain(args, unit, k);
     if (args.post) {
-      const float least = args.pre && args.pre[k] <= args.post[unit] ? args.pre[k] : args.post[unit];
-      g = g * (1.0f - least);
+      const float post = args.post[unit], pre = args.pre ? args.pre[k] : post;
+      g = g * (1.0f - (pre <= post || pre != pre ? pre : post)); // a NaN of either wins
     }
     w[static_cast<std::size_t>(i)] = std::fma(-args.lr, g, args.w[i]);
   }
@@ -120,6 +120,39 @@ CASE("linear_weight_update follows its contract with and without conditioning an
       p.args.pre = p.pre.data();
     if (round % 5 > 2) // as behind ReLU and dropout
       test::put_zeros(p.dy, p.numbers, round % 5 == 3 ? 0.7 : 0.99);
+    const std::vector<float> expected = updated(p.args);
+
+    RUN(linear_weight_update, p.args, 1 + round % 3);
+
+    CHECK(test::same_bits(p.w.data(), expected.data(), m * k));
+    CHECK(p.w.intact());
+  }
+}
+
+CASE(
+    "what is not finite in dy, x, post or pre steps every free weight that it has a part in, where zeros are "
+    "left out too") {
+  for (int round = 0; round < 80; round++) {
+    Numbers shapes(static_cast<unsigned>(round));
+    const Index n = 33 + shapes.below(40), k = 50 + shapes.below(150), m = 1 + shapes.below(60);
+    Problem p(n, k, m, static_cast<unsigned>(round));
+    if (round & 1)
+      p.lock_by_tasks(1 + round % 5, 1 + round % 3);
+    p.args.locks = round & 1 ? p.locks.data() : nullptr;
+    if (round & 2)
+      p.args.post = p.post.data();
+    if ((round & 6) == 6)
+      p.args.pre = p.pre.data();
+    test::put_zeros(p.dy, p.numbers, 0.75);
+    for (Index i = 0; i < n * k; i++) // columns that need no step, unless what meets them is not finite
+      if (i % k % 3 == 0)
+        p.x[i] = 0;
+    for (Floats* gates : {&p.post, &p.pre}) // shares
+      for (Index at = 0; at < gates->size(); at++)
+        (*gates)[at] = std::min(std::abs((*gates)[at]), 1.0f);
+    for (Floats* factor : {&p.dy, &p.x, &p.post, &p.pre})
+      if (p.numbers.chance(0.5))
+        test::put_non_finite(*factor, p.numbers, 4.0 / static_cast<double>(factor->size()));
     const std::vector<float> expected = updated(p.args);
 
     RUN(linear_weight_update, p.args, 1 + round % 3);

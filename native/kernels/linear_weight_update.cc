@@ -123,13 +123,22 @@ void transpose_to_places(const float* from, Index ldf, Index rows, Index columns
   }
 }
 
-// Bit k of `bits` is set where a step can change column k: a column of x that is 0 in the whole batch has no
-// gradient, and under plain SGD stays. (The border of digits; units that fell asleep since the last plan.)
-template <class Rule> void moving_columns(const float* x, Index n, Index k, std::uint32_t* bits) {
+// Whether columns whose x is 0 stay as they are: under plain SGD, and where nothing in dy, of these rows alone, or
+// in the condition makes NaN of 0.
+template <class Rule> bool stays_without_x(const Update<Rule>& update, const float* dy, Index m, Range rows) {
+  const Index count = rows.end - rows.begin;
+  const auto [post, pre] = update.condition;
+  return Rule::kStaysWithoutGradient && is_finite(dy, update.n, count, m) &&
+         (!post || is_finite(post + rows.begin, 1, count, 0)) && (!pre || is_finite(pre, 1, update.k, 0));
+}
+
+// Bit k of `bits` is set where a step can change column k: not where `stays` and x is 0 in the whole batch. (The
+// border of digits; units that fell asleep since the last plan.)
+void moving_columns(const float* x, Index n, Index k, bool stays, std::uint32_t* bits) {
   for (Index word = 0; word < lock_words(k); word++) {
     const Index columns = smaller(32, k - word * 32);
     bits[word] = first_bits(columns);
-    if constexpr (Rule::kStaysWithoutGradient) {
+    if (stays) {
       std::uint32_t moving = 0;
       for (Index lane = 0; lane < columns; lane += kLanes) {
         const Index lanes = smaller(kLanes, columns - lane);
@@ -189,9 +198,10 @@ void update_listed(const Update<Rule>& update, const float* dyt, const float* x,
   }
 }
 
-// Few enough rows of the batch for a panel of them in a cache, and most of dy zero.
-bool is_updated_by_terms(const float* dy, Index n, Index m, Index k) {
-  return n <= kSparseRows && is_sparse(dy, n, m, k);
+// Few enough rows of the batch for a panel of them in a cache, most of dy zero, and nothing in x that a zero of
+// dy may not leave out.
+bool is_updated_by_terms(const float* dy, const float* x, Index n, Index m, Index k) {
+  return n <= kSparseRows && is_sparse(dy, n, m, k) && is_finite(x, 1, n * k, 0);
 }
 
 // Floats in front of the lists: panels and the transposed dy, or one panel and the terms of dy.
@@ -224,7 +234,7 @@ void update_unlocked(const Update<Rule>& update, const float* dy, const float* x
   const Plan plan(update.n);
   const Index n = update.n, k = update.k;
   const Lists lists(workspace + factors_workspace(n, k, m), k);
-  moving_columns<Rule>(x, n, k, lists.moving);
+  moving_columns(x, n, k, stays_without_x(update, dy + begin, m, {begin, end}), lists.moving);
   const LockClasses classes(locks, k, begin, end, lists.rows);
   const std::int32_t* order = classes.order();
   const auto place = [&](Index i) { return classes.place(i); };
@@ -238,7 +248,7 @@ void update_unlocked(const Update<Rule>& update, const float* dy, const float* x
   };
   const Index rest = classes.start(classes.count());
 
-  if (is_updated_by_terms(dy, n, m, k)) {
+  if (is_updated_by_terms(dy, x, n, m, k)) {
     const RowTerms terms(dy, n, m, begin, end, workspace + n * kSparseColumns, place);
     for_classes([&](Index first, Index last, const std::int32_t* columns, Index free) {
       update_by_terms(update, terms, x, order, first, last, columns, free, workspace);
@@ -285,9 +295,9 @@ template <class Rule>
 void update_all(const Update<Rule>& update, const float* dy, const float* x, Index m, Index begin, Index end,
                 float* workspace) {
   const Index n = update.n, k = update.k;
-  if (is_updated_by_terms(dy, n, m, k)) {
+  if (is_updated_by_terms(dy, x, n, m, k)) {
     const Lists lists(workspace + factors_workspace(n, k, m), k);
-    moving_columns<Rule>(x, n, k, lists.moving);
+    moving_columns(x, n, k, stays_without_x(update, dy + begin, m, {begin, end}), lists.moving);
     const Index listed = list_tiles(lists.moving, k, lists.columns);
     const RowTerms terms(dy, n, m, begin, end, workspace + n * kSparseColumns, [](Index i) { return i; });
     for (Index i = 0; i < end - begin; i++)

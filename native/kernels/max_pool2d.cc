@@ -1,6 +1,7 @@
 #include "kernels/max_pool2d.h"
 
 #include "kernels/block_sums.h"
+#include "kernels/rectifier.h"
 #include "kernels/set.h"
 
 // Lanes are channels; items are images.
@@ -128,7 +129,7 @@ void activation_channels(const MaxPool2dActivationBackward& args, Index channel,
             const F u = args.gate ? (gate[j] == F{} ? F{} : dy * gate[j]) : dy;
             d[j] = (u + F{}) * scale;
             if (args.relu)
-              d[j] = h > F{} ? d[j] : F{};
+              d[j] = rectified_backward(d[j], h);
             from_first[j] = (U)load_first(reinterpret_cast<const float*>(args.argmax + i), lanes) -
                             splat(static_cast<std::uint32_t>(first + j * kLanes)) - lane_numbers();
           }

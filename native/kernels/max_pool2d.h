@@ -7,7 +7,7 @@
 //   activation_backward, where windows do not overlap:
 //             dgate[c] = sum of dy * h
 //             u = gate[c] == 0 ? +0 : dy * gate[c] (u = dy without gate), + +0
-//             dv = relu && !(h > 0) ? +0 : u * float32(1 / keep) at argmax, elsewhere +0
+//             dv = relu && h <= 0 ? +0 : u * float32(1 / keep) at argmax, elsewhere +0
 //             dbias[c] = sum of dv
 //             as gate, pooling and activation (activation.h) have them one after the other
 //

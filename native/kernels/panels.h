@@ -1,7 +1,7 @@
 // Rearranging operands for the tiles: transposes and zero-padded panels of kColumns lanes.
 #pragma once
 
-#include "kernels/vector.h"
+#include "kernels/finite.h"
 
 namespace milliner::MILLINER_SET {
 namespace {
@@ -44,9 +44,11 @@ inline void transpose(const float* from, Index ldf, Index rows, Index columns, f
       to[c * ldt + r] = from[r * ldf + c];
 }
 
-// panel[t * ld + lane] = from[lane * ldf + t], t < length, lane < all; lanes from `lanes` on are +0.
+// panel[t * ld + lane] = from[lane * ldf + t], t < length, lane < all; lanes from `lanes` on are +0. `watch` sees
+// all that is packed.
+template <class Watching = NoWatch>
 inline void pack_transposed(const float* from, Index ldf, Index lanes, Index length, float* panel,
-                            Index ld = kColumns, Index all = kColumns) {
+                            Index ld = kColumns, Index all = kColumns, Watching&& watch = {}) {
   if (lanes == kColumns) {
     constexpr Index kLine = 16; // steps whose cache lines are read whole, one vector of lanes after the other
     Index t = 0;
@@ -57,6 +59,7 @@ inline void pack_transposed(const float* from, Index ldf, Index lanes, Index len
           const float* at = from + lane * ldf + t + q;
           F a = load_quads(at, 4 * ldf), b = load_quads(at + ldf, 4 * ldf);
           F c = load_quads(at + 2 * ldf, 4 * ldf), d = load_quads(at + 3 * ldf, 4 * ldf);
+          watch.see(a, 0), watch.see(b, 1), watch.see(c, 2), watch.see(d, 3);
           transpose_quads(a, b, c, d);
           float* to = panel + (t + q) * ld + lane;
           store(to, a);
@@ -64,16 +67,21 @@ inline void pack_transposed(const float* from, Index ldf, Index lanes, Index len
           store(to + 2 * ld, c);
           store(to + 3 * ld, d);
         }
-    for (; t < length; t++)
+    for (; t < length; t++) {
       for (Index lane = 0; lane < kColumns; lane++)
         panel[t * ld + lane] = from[lane * ldf + t];
+      for (Index lane = 0; lane < kColumns; lane += kLanes)
+        watch.see(load(panel + t * ld + lane), 0);
+    }
     return;
   }
   transpose(from, ldf, lanes, length, panel, ld);
-  if (lanes < all)
-    for (Index t = 0; t < length; t++)
-      for (Index lane = lanes; lane < all; lane++)
-        panel[t * ld + lane] = 0;
+  for (Index t = 0; t < length; t++) {
+    for (Index lane = lanes; lane < all; lane++)
+      panel[t * ld + lane] = 0;
+    for_vectors(0, lanes,
+                [&](Index lane, Index count) { watch.see(load_first(panel + t * ld + lane, count), 0); });
+  }
 }
 
 // panel[t * kColumns + lane] = from[t * ldf + lane], t < length; lanes from `lanes` on are +0.

@@ -6,6 +6,9 @@
 //
 // Every row of a has its own list of terms, so a tile is one row of c, wide enough to hide the latency of its
 // chains, and reads b from a panel of kSparseChain x kSparseColumns in L1.
+//
+// Where b is not finite this does not hold, for 0 * NaN and 0 * inf are NaN: packing watches b, and the caller
+// computes whole chains then.
 #pragma once
 
 #include "kernels/panels.h"
@@ -22,14 +25,15 @@ constexpr std::size_t sparse_workspace(Index rows, Index chain) {
                                   round_up(block * ceil_div(chain, kSparseChain), kTermFloats));
 }
 
-// For columns [begin, end) of c, where is_sparse(a, rows, chain, ...):
-// pack(t0, length, j0, columns, width, panel): panel[t * width + j] = b(t0 + t, j0 + j),
-// zeros from `columns` on.
+// For columns [begin, end) of c, where is_sparse(a, rows, chain, ...). Returns whether b was finite there; where
+// it was not, what finish got is wrong.
+// pack(t0, length, j0, columns, width, panel, watch): panel[t * width + j] = b(t0 + t, j0 + j),
+// zeros from `columns` on; watch sees what is packed.
 // region(t0, length, j0, columns): what it will read of b.
 // finish(i, j0, columns, chains): these elements of c have their whole chains, but for the zero that is to be
 // added at the end.
 template <class Pack, class Ahead, class Finish>
-MILLINER_INLINE void sparse_product(const float* a, Index rows, Index chain, Index begin, Index end,
+MILLINER_INLINE bool sparse_product(const float* a, Index rows, Index chain, Index begin, Index end,
                                     float* workspace, const Pack& pack, const Ahead& region,
                                     const Finish& finish) {
   const Index block = smaller(rows, kSparseRows);
@@ -39,6 +43,7 @@ MILLINER_INLINE void sparse_product(const float* a, Index rows, Index chain, Ind
   auto* terms =
       reinterpret_cast<Term*>(counts + round_up(block * ceil_div(chain, kSparseChain), kTermFloats));
   const Index width = vectors_of_panels(end - begin) * kLanes;
+  Watch watch;
   for (Index i0 = 0; i0 < rows; i0 += block) {
     const Index count = smaller(block, rows - i0);
     // In the order in which they will be read.
@@ -58,7 +63,7 @@ MILLINER_INLINE void sparse_product(const float* a, Index rows, Index chain, Ind
       do { // once also for an empty chain: it is then +0
         const Index length = smaller(kSparseChain, chain - t0);
         const bool last = t0 + length == chain;
-        pack(t0, length, j0, columns, vectors * kLanes, panel);
+        pack(t0, length, j0, columns, vectors * kLanes, panel, watch);
         const Region ahead =
             last ? region(0, smaller(kSparseChain, chain), j0 + width, smaller(width, end - j0 - columns))
                  : region(t0 + length, smaller(kSparseChain, chain - t0 - length), j0, columns);
@@ -77,6 +82,7 @@ MILLINER_INLINE void sparse_product(const float* a, Index rows, Index chain, Ind
       } while (t0 < chain);
     }
   }
+  return watch.saw_only_finite();
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 // Chains by their terms: where most of a factor is zero, only its other elements are listed and multiplied. A
-// term with a zero factor leaves a chain as it is, so the bits are those of the whole chain.
+// term with a zero factor leaves a chain as it is if its other factor is finite, so the bits are those of the
+// whole chain.
 #pragma once
 
 #include "kernels/micro_kernel.h"
@@ -85,6 +86,13 @@ MILLINER_INLINE Term* list_terms(const float* from, Index length, Term* to, cons
 MILLINER_INLINE Term* list_terms(const float* from, Index length, Term* to) {
   return list_terms(from, length, to,
                     [](Index i, Index) { return splat(static_cast<std::uint32_t>(i)) + lane_numbers(); });
+}
+
+// Lists all of from[0], from[1], ..., zeros too.
+inline Term* list_all(const float* from, Index length, Term* to, const std::int32_t* steps) {
+  for (Index i = 0; i < length; i++)
+    *to++ = {static_cast<std::uint32_t>(steps[i]), from[i]};
+  return to;
 }
 
 // What a step meets are V vectors of the panel, `ld` floats from step to step.

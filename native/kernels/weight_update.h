@@ -17,7 +17,7 @@ struct Condition {
 
 MILLINER_INLINE F conditioned(F g, Condition condition, Index row, F pre) {
   const F post = splat(condition.post[row]);
-  const F least = condition.pre ? (post < pre ? post : pre) : post;
+  const F least = condition.pre ? ((post < pre) | (post != post) ? post : pre) : post; // a NaN wins
   return g * (splat(1.0f) - least);
 }
 

@@ -9,6 +9,10 @@
  * tiles or instruction set. Matrices are row-major and contiguous. Names of dimensions: `n` rows of the batch,
  * `k` inputs, `m` outputs. Sums over the rows of a matrix, as of a bias's gradient, run in blocks of 4096 rows: within one a
  * chain of additions, rows ascending from +0; the blocks' sums are added ascending, then +0.
+ *
+ * What is computed passes a NaN on, and an infinity as arithmetic does: 0 times either is NaN, also where zeros are left out
+ * otherwise. Only what is selected away is not looked at: a unit behind a gate of 0, an element that dropout drops, what is
+ * locked, a pixel that no window takes.
  */
 export interface Addon {
   /** Version of this table. The loader refuses an addon of another version. */
@@ -34,7 +38,7 @@ export interface Addon {
   // --- products -----------------------------------------------------------------------------------------------------
 
   /**
-   * `v = x w' + bias` (weights are finite: a term whose x is 0 may be left out); `v = max(v, +0)` if `relu`; dropout if `random`; `h = v`; `y = gate == 0 ? +0 : v * gate`.
+   * `v = x w' + bias`; `v = v <= 0 ? +0 : v` if `relu`; dropout if `random`; `h = v`; `y = gate == 0 ? +0 : v * gate`.
    * x [n, k], w [m, k], bias [m], gate [m], h and y [n, m]. Without `gate`, y is v. `h` is written when given; it needs `gate`.
    * Dropout: element (row, unit) is kept where word `unit & 3` of Philox block `(unit >> 2, row, step, stream)` is below
    * `floor(keep * 2^32)`, and is multiplied by float32(1 / keep). `random` = [seedLow, seedHigh, stream, step]; needs `relu`.
@@ -124,7 +128,7 @@ export interface Addon {
     m: number,
   ): void;
   /**
-   * Backward of everything after the product: `u = gate == 0 ? +0 : dy * gate`; `dv = relu && !(h > 0) ? +0 : u * scale`
+   * Backward of everything after the product: `u = gate == 0 ? +0 : dy * gate`; `dv = relu && h <= 0 ? +0 : u * scale`
    * with `scale = float32(1 / keep)`; `dgate[j] = sum over rows of fma(dy, h)`; `dbias[j] = sum over rows of + dv`.
    * dy, h, dv [rows, units]; gate, dgate, dbias [units]. `dgate`, `dbias` may be null. Also the gate of feature maps:
    * rows = batch x positions. dv may be dy.
@@ -202,7 +206,7 @@ export interface Addon {
   ): void;
   /**
    * geometry = [n, height, width, channels, kernelHeight, kernelWidth, strideY, strideX], no padding, floor. argmax: index
-   * into one image's x (`(row * width + column) * channels + channel`), first in row-major order on ties.
+   * into one image's x (`(row * width + column) * channels + channel`), first in row-major order on ties; the last NaN, if there is one.
    */
   maxPool2dForward(x: Float32Array, y: Float32Array, argmax: Int32Array, geometry: Int32Array): void;
   /** Scatters dy to the argmax positions; dx is zeroed first; overlapping windows add in ascending output order. */
@@ -240,7 +244,7 @@ export interface Addon {
     channels: number,
   ): void;
   /**
-   * `y = (x - mean) scale + beta` with `scale = gamma / sqrt(variance + epsilon)`; `y = y > 0 ? y : +0` if `relu`. Training
+   * `y = (x - mean) scale + beta` with `scale = gamma / sqrt(variance + epsilon)`; `y = y <= 0 ? +0 : y` if `relu`. Training
    * takes the statistics of x, evaluation the running ones. x, y [rows, channels], the others [channels].
    */
   batchNormForward(
@@ -257,7 +261,7 @@ export interface Addon {
   ): void;
   /**
    * Gradients of `batchNormForward`, given its arguments. `training`: mean and variance are those of x, and dx runs through
-   * them; else they are constants. With `relu` dy counts where y > 0, which is computed anew. dx may be dy.
+   * them; else they are constants. With `relu` dy counts where not y <= 0, which is computed anew. dx may be dy.
    */
   batchNormBackward(
     dy: Float32Array,
@@ -457,9 +461,9 @@ export interface Addon {
   log(a: Float32Array, out: Float32Array): void;
   tanh(a: Float32Array, out: Float32Array): void;
   sigmoid(a: Float32Array, out: Float32Array): void;
-  /** `y = x > 0 ? x : +0`. */
+  /** `y = x <= 0 ? +0 : x`. */
   relu(x: Float32Array, y: Float32Array): void;
-  /** `dx = y > 0 ? dy : +0`. */
+  /** `dx = y <= 0 ? +0 : dy`. */
   reluBackward(dy: Float32Array, y: Float32Array, dx: Float32Array): void;
   /** Dropout of x [rows, units] as in `linearForward`, `numbers` [units] too; its own backward with dy for x. y may be x. */
   dropout(

@@ -88,6 +88,16 @@ inline void put_zeros(Floats& values, Numbers& numbers, double probability) {
       values[i] = numbers.chance(0.5) ? 0.0f : -0.0f;
 }
 
+// Puts NaN or an infinity in the place of elements, with this probability.
+inline void put_non_finite(Floats& values, Numbers& numbers, double probability) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (Index i = 0; i < values.size(); i++)
+    if (numbers.chance(probability))
+      values[i] = numbers.chance(0.5)   ? std::numeric_limits<float>::quiet_NaN()
+                  : numbers.chance(0.5) ? kInfinity
+                                        : -kInfinity;
+}
+
 // Equal bits; any NaN equals any NaN (which payload survives differs between processors).
 bool same_bits(const float* a, const float* b, Index n);
 

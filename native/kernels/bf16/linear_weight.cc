@@ -79,7 +79,7 @@ MILLINER_INLINE void step_row(const Rule& rule, const Streams<Rule::kStreams>& s
     if (post) {
       const F unit = splat(*post);
       const F input = pre ? load_first(pre + j, count) : unit;
-      g = g * (splat(1.0f) - (unit < input ? unit : input));
+      g = g * (splat(1.0f) - ((unit < input) | (unit != unit) ? unit : input));
     }
     if (bits == all)
       step_vector(rule, g, streams, offset + j);

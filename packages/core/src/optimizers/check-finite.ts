@@ -23,7 +23,7 @@ export function finiteGradient(name: string, leaf: Tensor, gradients: Gradients)
   if (!leaf.backend.kernels.allFinite(data)) {
     throw new NumericError(
       "NON_FINITE_GRADIENT",
-      `the gradient of "${name}" is not finite; try a smaller learning rate`,
+      `the gradient of "${name}" is not finite; look for a NaN in what it is computed from, or try a smaller learning rate`,
     );
   }
   return data;

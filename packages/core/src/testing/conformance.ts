@@ -7,6 +7,10 @@ import { elementwiseClaims } from "./conformance/elementwise.ts";
 import { gatherClaims } from "./conformance/gather.ts";
 import { gateClaims } from "./conformance/gate.ts";
 import { lossClaims } from "./conformance/loss.ts";
+import { nonFiniteConvolutionClaims } from "./conformance/non-finite-convolution.ts";
+import { nonFiniteLayerClaims } from "./conformance/non-finite-layers.ts";
+import { nonFiniteProductClaims } from "./conformance/non-finite-products.ts";
+import { nonFiniteClaims } from "./conformance/non-finite.ts";
 import { normalisationClaims } from "./conformance/normalisation.ts";
 import { optimizerStepClaims } from "./conformance/optimizer-step.ts";
 import { overlapClaims } from "./conformance/overlap.ts";
@@ -39,6 +43,10 @@ export function conformanceCases(backend: Backend): readonly ConformanceCase[] {
     dropoutClaims,
     reductionClaims,
     overlapClaims,
+    nonFiniteClaims,
+    nonFiniteLayerClaims,
+    nonFiniteProductClaims,
+    nonFiniteConvolutionClaims,
   ].flatMap((claims) =>
     Object.entries(claims).map(([name, check]) => ({
       name: `${title}: ${name}`,

@@ -28,7 +28,7 @@ export const activationKernels: Pick<Kernels, "activationBackward" | "gateApply"
         const d = dy[at]!; // read before dv is written: they may be one array
         if (h !== null) gateSum += d * h[at]!;
         const u = gate === null ? d : gated(d, gate[unit]!);
-        const v = relu && !(h![at]! > 0) ? 0 : Math.fround(u * scale);
+        const v = relu && h![at]! <= 0 ? 0 : Math.fround(u * scale);
         dv[at] = v;
         biasSum += v;
       }

@@ -2,6 +2,7 @@ import type { Kernels } from "../backend.ts";
 import { gated } from "./activation.ts";
 import { checkKeep, checkSize, refuse } from "./argument.ts";
 import { dropped } from "./dropout.ts";
+import { rectified } from "./elementwise.ts";
 import { checkAscending } from "./gather.ts";
 import { isLockedBit, lockWords } from "./optimizer-step.ts";
 import { poolingKernels } from "./pooling.ts";
@@ -149,7 +150,7 @@ export const convolutionKernels: Pick<
       const [pixel, unit] = [Math.floor(i / g.outputs), i % g.outputs];
       let v = Math.fround(sum);
       if (bias !== null) v = Math.fround(v + bias[unit]!);
-      if (relu) v = v > 0 ? v : 0;
+      if (relu) v = rectified(v);
       return random === null ? v : dropped(v, pixel, numbers?.[unit] ?? unit, keep, random);
     });
     let before = activated;

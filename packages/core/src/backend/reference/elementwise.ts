@@ -1,6 +1,11 @@
 import type { Kernels } from "../backend.ts";
 import { checkSize, refuse } from "./argument.ts";
 
+/** ReLU: +0 where `v` is not above 0. A NaN is not <= 0, and comes out. */
+export function rectified(v: number): number {
+  return v <= 0 ? 0 : v;
+}
+
 function unary(kernel: string, f: (x: number) => number): (x: Float32Array, y: Float32Array) => void {
   return (x, y) => {
     checkSize(kernel, "the output", y, x.length);
@@ -29,8 +34,8 @@ export const elementwiseKernels: Pick<
   log: unary("log", Math.log),
   tanh: unary("tanh", Math.tanh),
   sigmoid: unary("sigmoid", (x) => 1 / (1 + Math.exp(-x))),
-  relu: unary("relu", (x) => (x > 0 ? x : 0)),
-  reluBackward: binary("reluBackward", (dy, y) => (y > 0 ? dy : 0)),
+  relu: unary("relu", rectified),
+  reluBackward: binary("reluBackward", (dy, y) => (y <= 0 ? 0 : dy)),
 
   scale(a, factor, out) {
     const factor32 = Math.fround(factor);

@@ -65,7 +65,9 @@ export const gateKernels: Pick<Kernels, "gateForward" | "gateBackward"> = {
       const x = fround(scale * e[i]!);
       switch (rule) {
         case 0:
-          q[i] = x > -limit && x < saturation ? closedGradient(da[i]!, e[i]!, largest) : 0;
+          // Right of the window a unit is on: +0, or NaN where da is.
+          if (x <= -limit) q[i] = 0;
+          else q[i] = x >= saturation ? da[i]! - da[i]! : closedGradient(da[i]!, e[i]!, largest);
           break;
         case 1:
           q[i] = closedGradient(da[i]!, e[i]!, largest);

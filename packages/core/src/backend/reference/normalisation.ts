@@ -1,5 +1,6 @@
 import type { Kernels } from "../backend.ts";
 import { checkPositive, checkSize, refuse } from "./argument.ts";
+import { rectified } from "./elementwise.ts";
 
 type NormalisationKernels = Pick<
   Kernels,
@@ -74,7 +75,7 @@ export const normalisationKernels: NormalisationKernels = {
       const channel = at % channels;
       const scale = gamma[channel]! / Math.sqrt(variance[channel]! + epsilon);
       const v = (x[at]! - mean[channel]!) * scale + beta[channel]!;
-      y[at] = relu && !(v > 0) ? 0 : v;
+      y[at] = relu ? rectified(v) : v;
     }
   },
 
@@ -105,7 +106,7 @@ export const normalisationKernels: NormalisationKernels = {
       const scale = gamma[channel]! * root;
       const normalised = (at: number): number => (x[at]! - mean[channel]!) * root;
       const passed = (at: number): number =>
-        relu && !((x[at]! - mean[channel]!) * scale + beta[channel]! > 0) ? 0 : dy[at]!;
+        relu && (x[at]! - mean[channel]!) * scale + beta[channel]! <= 0 ? 0 : dy[at]!;
       let gammaSum = 0;
       let betaSum = 0;
       for (let at = channel; at < rows * channels; at += channels) {

@@ -2,6 +2,7 @@ import type { Kernels } from "../backend.ts";
 import { gated } from "./activation.ts";
 import { checkKeep, checkSize, refuse } from "./argument.ts";
 import { dropped } from "./dropout.ts";
+import { rectified } from "./elementwise.ts";
 import { checkAscending } from "./gather.ts";
 import {
   adamStep,
@@ -60,7 +61,7 @@ export const productKernels: Pick<
         const at = row * m + unit;
         let v = dot(x, row * k, 1, w, unit * k, 1, k);
         if (bias !== null) v = Math.fround(v + bias[unit]!);
-        if (relu) v = v > 0 ? v : 0;
+        if (relu) v = rectified(v);
         if (random !== null) v = dropped(v, row, numbers?.[unit] ?? unit, keep, random);
         if (h !== null) h[at] = v;
         y[at] = gate === null ? v : gated(v, gate[unit]!);
