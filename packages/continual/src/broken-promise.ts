@@ -16,6 +16,11 @@ export class BrokenPromiseError extends MillinerError {
   }
 }
 
+/** Whether a learner promises bits: it does exactly when it locks elements. */
+export function promisesBits({ lockedHash }: Pick<LearnerResult, "lockedHash">): boolean {
+  return lockedHash !== null;
+}
+
 /** The event of a promise that did not hold, and the warning that goes with it. */
 export function brokenPromiseEvents(
   learner: string,
@@ -43,13 +48,14 @@ export function brokenPromiseEvents(
  * Who broke a promise in a run, the method first, and what has changed: a sentence each. A learner that locks nothing promises
  * nothing, so that none of it is said of it.
  */
-export function brokenPromises(result: RunResult): readonly string[] {
+export function brokenPromises(run: RunResult): readonly string[] {
   const learners: readonly (readonly [string, LearnerResult])[] = [
-    [result.learner, result],
-    ...Object.entries(result.controls),
+    [run.learner, run],
+    ...Object.entries(run.controls),
   ];
-  return learners.flatMap(([learner, { lockedHash, bitExactOldLogits, lockedUnchanged }]) => {
-    if (lockedHash === null) return [];
+  return learners.flatMap(([learner, result]) => {
+    if (!promisesBits(result)) return [];
+    const { bitExactOldLogits, lockedUnchanged } = result;
     const changed = [
       ...(bitExactOldLogits ? [] : ["test logits of earlier tasks"]),
       ...(lockedUnchanged === false ? ["locked elements"] : []),

@@ -1,5 +1,5 @@
 export { makeFolder, writeFileAtomically } from "./atomic-file.ts";
-export { BrokenPromiseError, brokenPromises, withPromisesKept } from "./broken-promise.ts";
+export { BrokenPromiseError, brokenPromises, promisesBits, withPromisesKept } from "./broken-promise.ts";
 export { argmax, evaluate, type Evaluation } from "./evaluate.ts";
 export { forEachBatch } from "./batches.ts";
 export type { EventSink, LayerCapacity, RunEvent, RunEventBody, SpaceMask } from "./events.ts";

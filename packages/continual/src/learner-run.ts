@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { CheckpointError, ConfigError, type Backend } from "@milliner/core";
-import { brokenPromiseEvents } from "./broken-promise.ts";
+import { brokenPromiseEvents, promisesBits } from "./broken-promise.ts";
 import {
   readCheckpoint,
   readerOf,
@@ -321,9 +321,10 @@ export class LearnerRun {
       accuracies,
       bitExactOldLogits,
     });
-    const promised = changed.filter((id) => this.#record.learned[id]!.lockedHash !== null);
-    for (const event of brokenPromiseEvents(learner.name, task.id, promised, lockedUnchanged))
-      this.#emit(event);
+    if (promisesBits(this.#record.learned[task.id]!)) {
+      for (const event of brokenPromiseEvents(learner.name, task.id, changed, lockedUnchanged))
+        this.#emit(event);
+    }
     if (task.id === scenario.tasks.length - 1)
       this.#emit({ type: "run-ended", acc: averageAccuracy(matrix) });
     this.#record = {

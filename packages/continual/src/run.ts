@@ -1,5 +1,5 @@
 import { checkKeys, ConfigError, type OptionKeys, type Backend } from "@milliner/core";
-import { brokenPromiseEvents, withPromisesKept } from "./broken-promise.ts";
+import { brokenPromiseEvents, withPromisesKept, promisesBits } from "./broken-promise.ts";
 import { EventLog, firstPosition, type EventPosition } from "./event-log.ts";
 import type { RunEvent, RunEventBody } from "./events.ts";
 import { LearnerRun } from "./learner-run.ts";
@@ -227,10 +227,11 @@ function assemble(scenario: Scenario, records: readonly RunRecord[], options: Ru
 
 /** What a fresh process found broken that had not been seen here. */
 function verificationEvents(
-  { learner, lockedHash, tasks, bitExactOldLogits, lockedUnchanged }: RunResult,
+  result: RunResult,
   verification: Verification | undefined,
 ): readonly RunEventBody[] {
-  if (verification === undefined || lockedHash === null) return [];
+  if (verification === undefined || !promisesBits(result)) return [];
+  const { learner, tasks, bitExactOldLogits, lockedUnchanged } = result;
   const changed = verification.tasks.filter(({ expected, found }) => expected !== found);
   return brokenPromiseEvents(
     learner,

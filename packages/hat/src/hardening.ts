@@ -17,7 +17,8 @@ export function harden(embeddings: Embeddings): TaskMasks {
     if (bits.count() === 0) {
       throw new ConfigError(
         "CLOSED_LAYER",
-        `the task closed all ${bits.length} units of "${space}"; train with a smaller c`,
+        `the task closed all ${bits.length} units of "${space}", which leaves nothing to compute with; give the layer more ` +
+          "units, or train with a smaller c where it is not 0 already",
       );
     }
   }

@@ -109,7 +109,10 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
     const learner = hat(mlp, backend, { c: 1000, schedule: { ...schedule, epochs: 12 } });
 
     await expect(learner.learn(scenario.tasks[0]!, testContext())).rejects.toThrow(
-      expect.objectContaining({ code: "CLOSED_LAYER", message: expect.stringContaining("smaller c") }),
+      expect.objectContaining({
+        code: "CLOSED_LAYER",
+        message: expect.stringContaining("give the layer more units"),
+      }),
     );
     learner.dispose();
 

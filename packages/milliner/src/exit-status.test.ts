@@ -25,6 +25,7 @@ test.each([
   [75, new CheckpointError("DISK_FULL", "")],
   [75, new DataError("DISK_FULL", "")],
   [75, new DataError("DOWNLOAD_INTERRUPTED", "")],
+  [129, new Interrupted("SIGHUP")],
   [130, new Interrupted("SIGINT")],
   [143, new Interrupted("SIGTERM")],
 ])("a command ends with %i for %s", (status, error) => {

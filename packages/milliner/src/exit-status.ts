@@ -1,13 +1,17 @@
 import { MillinerError, NumericError } from "@milliner/core";
 import { CommanderError } from "commander";
 
-/** Somebody pressed Ctrl-C, or the process was told to end. */
+/** Signals that ask a process to end, and the status that shells give it then: 128 + number. */
+export const endingSignals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+export type EndingSignal = keyof typeof endingSignals;
+
+/** Somebody pressed Ctrl-C, the terminal was closed, or the process was told to end. */
 export class Interrupted extends Error {
-  readonly signal: "SIGINT" | "SIGTERM";
+  readonly signal: EndingSignal;
   /** Told twice: what would still be finished is given up. */
   readonly atOnce: boolean;
 
-  constructor(signal: "SIGINT" | "SIGTERM", atOnce = false) {
+  constructor(signal: EndingSignal, atOnce = false) {
     super(`interrupted by ${signal}`);
     this.name = "Interrupted";
     this.signal = signal;
@@ -31,7 +35,7 @@ export class Failed extends Error {
  * can put right before trying again, 1 for a run that failed and for our own mistakes, 128 + number for a signal, as shells do.
  */
 export function exitStatus(error: unknown): number {
-  if (error instanceof Interrupted) return error.signal === "SIGINT" ? 130 : 143;
+  if (error instanceof Interrupted) return endingSignals[error.signal];
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof Failed || error instanceof NumericError || !isForUser(error)) return 1;
   return passing.has(error.code) ? 75 : failures.has(error.code) ? 1 : 2;

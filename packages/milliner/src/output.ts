@@ -17,7 +17,7 @@ export interface Output {
 export function processOutput(): Output {
   process.stderr.on("error", () => undefined);
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") return;
+    if (error.code === "EPIPE" || (error.code === "EIO" && process.stdout.isTTY)) return; // a pipe or a terminal that was closed
     process.stderr.write(
       `error: the result cannot be written to stdout (${error.code ?? error.message}); what was done is done\n`,
     );

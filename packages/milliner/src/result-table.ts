@@ -1,4 +1,4 @@
-import type { LearnerResult, RunResult } from "@milliner/continual";
+import { promisesBits, type LearnerResult, type RunResult } from "@milliner/continual";
 import { counted } from "./counted.ts";
 import { deviceText } from "./device.ts";
 import { duration, percent, textTable } from "./table.ts";
@@ -40,10 +40,9 @@ function exactness(result: RunResult): string {
     checkpoint: "on a reloaded checkpoint",
     "fresh-process": "in a fresh process from the checkpoint",
   }[result.bitExactCheckedIn];
-  const changed =
-    result.lockedHash === null
-      ? "test logits of earlier tasks changed, as they may without locks"
-      : "TEST LOGITS OF EARLIER TASKS CHANGED";
+  const changed = promisesBits(result)
+    ? "TEST LOGITS OF EARLIER TASKS CHANGED"
+    : "test logits of earlier tasks changed, as they may without locks";
   const logits = result.bitExactOldLogits ? "every task kept its test logits, bit for bit" : changed;
   const hash = result.lockedHash === null ? "" : `\nlocked elements: sha256 ${result.lockedHash}`;
   return `${logits} (checked ${where})${hash}`;

@@ -273,25 +273,31 @@ describe("an interruption", () => {
     expect(a!["matrix"]).toEqual(b!["matrix"]);
   });
 
-  test("by SIGTERM, several at once too, ends with 143, the last line, a checkpoint, and without the lock", async () => {
-    const run = join(folder, "terminated");
-    const running = start([...trainArgs(run, long), "--json"], folder);
-    await running.reaches(run, '"epoch":1,');
+  test.each([
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)(
+    "by %s, several at once too, ends with %i, the last line, a checkpoint, and without the lock",
+    async (signal, expected) => {
+      const run = join(folder, `ended by ${signal}`);
+      const running = start([...trainArgs(run, long), "--json"], folder);
+      await running.reaches(run, '"epoch":1,');
 
-    for (let i = 0; i < 5; i++) {
-      running.child.kill("SIGTERM");
-      await setTimeout(10);
-    }
-    const { status, stdout, stderr } = await running.finished;
+      for (let i = 0; i < 5; i++) {
+        running.child.kill(signal);
+        await setTimeout(10);
+      }
+      const { status, stdout, stderr } = await running.finished;
 
-    expect(status).toBe(143);
-    expect(stderr).toMatch(/interrupted; to go on: milliner train .* --resume\n$/);
-    expect(JSON.parse(stdout)).toEqual({
-      error: { name: "Interrupted", code: "SIGTERM", message: "interrupted by SIGTERM", retry: false },
-    });
-    expect(readdirSync(run)).not.toContain("run.lock");
-    expect(readdirSync(join(run, "checkpoints")).some((name) => name.endsWith(".json"))).toBe(true);
-  });
+      expect(status).toBe(expected);
+      expect(stderr).toMatch(/interrupted; to go on: milliner train .* --resume\n$/);
+      expect(JSON.parse(stdout)).toEqual({
+        error: { name: "Interrupted", code: signal, message: `interrupted by ${signal}`, retry: false },
+      });
+      expect(readdirSync(run)).not.toContain("run.lock");
+      expect(readdirSync(join(run, "checkpoints")).some((name) => name.endsWith(".json"))).toBe(true);
+    },
+  );
 
   test("again, later, does not wait for a disk that hangs, and still leaves no lock", async () => {
     const run = join(folder, "hanging");

@@ -91,6 +91,14 @@ function unrolled(pieces: readonly NamedPiece[]): readonly string[] {
   return pieces.flatMap(({ names, positions }) => Array.from({ length: positions }, () => names).flat());
 }
 
+/** As in "conv2 (2) and conv3 (4)"; of many pieces the first few. */
+function described(pieces: readonly NamedPiece[], units: ReadonlyMap<string, number>): string {
+  const parts = pieces.flatMap(({ names, positions }) =>
+    names.map((name) => `${name} (${positions > 1 ? `${positions} x ` : ""}${units.get(name)})`),
+  );
+  return parts.length > 4 ? `${parts.slice(0, 4).join(" + ")} + ...` : parts.join(" + ");
+}
+
 function analyse(network: Network): ChannelSpaces {
   const parent = new Map<string, string>();
   const find = (name: string): string => {
@@ -136,7 +144,8 @@ function analyse(network: Network): ChannelSpaces {
           if (widths(kept) !== widths(added)) {
             throw new ShapeError(
               "MIXED_UNITS",
-              `"${node.name}" adds outputs whose units are joined in different ways`,
+              `"${node.name}" adds ${described(first!.pieces, units)} and ${described(other.pieces, units)}: units that are added live ` +
+                "and die together, so they have to stand alike; put a conv2d(n, 1) or a linear(n) behind what is joined",
             );
           }
           added.forEach((name, i) => {

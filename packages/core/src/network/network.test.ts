@@ -171,6 +171,6 @@ test("sums unite what is laid out alike, however it came about, and refuse the r
   ]);
   expect(channelSpaces(summed).spaces.map(({ name }) => name)).toEqual(["input", "conv1"]);
   expect(() => channelSpaces(network([2, 1, 1], residual(pixels, sequential(flatten(), linear(4)))))).toThrow(
-    /"add1" adds outputs whose units are joined in different ways/,
+    /"add1" adds conv1 \(2 x 2\) and fc1 \(4\): .* put a conv2d\(n, 1\) or a linear\(n\) behind what is joined/,
   );
 });

@@ -103,7 +103,12 @@ async function trainCommand(
   const broken = runs.flatMap(({ folder: run, result }) =>
     brokenPromises(result).map((what) => `${run}: ${what}`),
   );
-  if (broken.length > 0) throw new Failed("PROMISE_BROKEN", broken.join("; "));
+  if (broken.length > 0) {
+    throw new Failed(
+      "PROMISE_BROKEN",
+      `${broken.join("; ")}: do not rely on what was learned; the warnings name the tasks`,
+    );
+  }
 }
 
 async function readExperiment(named: string): Promise<Experiment> {

@@ -55,7 +55,10 @@ export function addVerify(program: Command, output: Output): void {
       if (flags.json === true) output.json(found);
       else output.result(verificationText(found));
       if (promises && broken.length > 0)
-        throw new Failed("PROMISE_BROKEN", `${run}: ${broken.join(" and ")} are not what they were`);
+        throw new Failed(
+          "PROMISE_BROKEN",
+          `${run}: ${broken.join(" and ")} are not what they were; do not rely on this checkpoint, and restore the folder from a copy`,
+        );
     });
 }
 

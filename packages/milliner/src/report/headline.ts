@@ -1,3 +1,4 @@
+import { promisesBits } from "@milliner/continual";
 import { counted } from "../counted.ts";
 import { percent, points } from "./figure-text.ts";
 import { learnedAccuracy, type History, type RunHistory } from "./history.ts";
@@ -48,10 +49,11 @@ function unfinished({ method, tasks }: RunHistory): Html {
 }
 
 /** A promise that was kept or broken, or, of a method that locks nothing and so promises nothing, a figure. */
-function bits({ learner, bitExactOldLogits: same, lockedHash, bitExactCheckedIn }: ReportResult): Html {
+function bits(result: ReportResult): Html {
+  const { learner, bitExactOldLogits: same, bitExactCheckedIn } = result;
   const where = checkedIn[bitExactCheckedIn];
   const word = same ? "yes" : "no";
-  if (lockedHash === null) {
+  if (!promisesBits(result)) {
     return html`<p class="bits">
       Logits of earlier tasks bit-identical: ${word}, ${where}; ${learner} locks nothing and does not promise
       it
