@@ -7,10 +7,10 @@ import {
   writeSafetensors,
   type SafetensorsTensor,
 } from "@milliner/core";
-import { DataError, readBoundedFile } from "@milliner/data";
 import { writeFileAtomically } from "./atomic-file.ts";
 import { checkDepth, jsonCopy } from "./checkpoint-json.ts";
 import type { CheckpointReader, CheckpointWriter, Learner, StoredArray } from "./learner.ts";
+import { readStoredFile } from "./stored-file.ts";
 import { brief, StoredJson } from "./stored-json.ts";
 
 /** An array of a checkpoint. */
@@ -199,14 +199,9 @@ function storedArray(data: SafetensorsTensor["data"], name: string, file: string
 }
 
 async function readBounded(path: string, largest: number): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return await readBoundedFile(path, largest);
-  } catch (error) {
-    if (!(error instanceof DataError)) throw error;
-    throw new CheckpointError(error.code === "TOO_LARGE" ? "TOO_LARGE" : "READ_FAILED", error.message, {
-      cause: error,
-    });
-  }
+  const bytes = await readStoredFile(path, largest);
+  if (bytes === null) throw new CheckpointError("READ_FAILED", `${path} does not exist`);
+  return bytes;
 }
 
 function sha256(bytes: Uint8Array): string {

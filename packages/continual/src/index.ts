@@ -55,6 +55,7 @@ export type { EventPosition } from "./event-log.ts";
 export { imageSplit, joinSplits, type ImageSplitOptions } from "./split.ts";
 export { splitScenario, splitTransform, type SplitScenarioOptions } from "./split-scenario.ts";
 export { storedFloats } from "./stored-floats.ts";
+export { readStoredFile } from "./stored-file.ts";
 export { StoredJson } from "./stored-json.ts";
 export { supervised, type SupervisedOptions } from "./supervised.ts";
 export type { Scenario, Split, Task } from "./task.ts";

@@ -1,7 +1,7 @@
 import { CheckpointError, type Precision } from "@milliner/core";
-import { DataError, readBoundedFile } from "@milliner/data";
 import type { LearnerResult, RunResult, TaskResult } from "./result.ts";
 import { resultFile } from "./run-folder.ts";
+import { readStoredFile } from "./stored-file.ts";
 import { StoredJson } from "./stored-json.ts";
 
 /**
@@ -14,9 +14,9 @@ import { StoredJson } from "./stored-json.ts";
  */
 export async function readResult(run: string): Promise<RunResult | null> {
   const path = resultFile(run);
-  const text = await readText(path);
-  if (text === null) return null;
-  const file = new StoredJson(parse(text, path), path);
+  const bytes = await readStoredFile(path, largestBytes);
+  if (bytes === null) return null;
+  const file = new StoredJson(parse(new TextDecoder().decode(bytes), path), path);
   if (file.string("format") !== "milliner-result" || file.whole("version") !== 1) {
     throw new CheckpointError(
       "BAD_VERSION",
@@ -70,18 +70,6 @@ function taskOf(file: StoredJson): TaskResult {
 
 // A thousand tasks have a matrix of a million figures.
 const largestBytes = 64 * 1024 * 1024;
-
-async function readText(path: string): Promise<string | null> {
-  try {
-    return new TextDecoder().decode(await readBoundedFile(path, largestBytes));
-  } catch (error) {
-    if (!(error instanceof DataError)) throw error;
-    if (error.code === "FILE_MISSING") return null;
-    throw new CheckpointError(error.code === "TOO_LARGE" ? "TOO_LARGE" : "READ_FAILED", error.message, {
-      cause: error,
-    });
-  }
-}
 
 function parse(text: string, path: string): unknown {
   try {

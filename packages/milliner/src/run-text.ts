@@ -1,8 +1,8 @@
-import { CheckpointError } from "@milliner/core";
-import { DataError, readBoundedFile } from "@milliner/data";
+import { readStoredFile } from "@milliner/continual";
 
-// Far beyond any run (10 tasks of 200 epochs with 2000 units write 1 MB), and little enough to hold.
-const mebibytes = { "events.jsonl": 64, "result.json": 8, "run.yaml": 1, "verification.json": 4 } as const;
+// Far beyond any run (10 tasks of 200 epochs with 2000 units write 1 MB of events, a thousand tasks a matrix of a million
+// figures), and little enough to hold.
+const mebibytes = { "events.jsonl": 64, "result.json": 64, "run.yaml": 1, "verification.json": 4 } as const;
 
 /**
  * Reads a text of a run's folder, which is not believed: its size is bounded.
@@ -13,13 +13,6 @@ const mebibytes = { "events.jsonl": 64, "result.json": 8, "run.yaml": 1, "verifi
  * @throws CheckpointError (`READ_FAILED`, `TOO_LARGE`)
  */
 export async function readRunText(path: string, kind: keyof typeof mebibytes): Promise<string | null> {
-  try {
-    return new TextDecoder().decode(await readBoundedFile(path, mebibytes[kind] * 2 ** 20));
-  } catch (cause) {
-    if (!(cause instanceof DataError)) throw cause;
-    if (cause.code === "FILE_MISSING") return null;
-    throw new CheckpointError(cause.code === "TOO_LARGE" ? "TOO_LARGE" : "READ_FAILED", cause.message, {
-      cause,
-    });
-  }
+  const bytes = await readStoredFile(path, mebibytes[kind] * 2 ** 20);
+  return bytes === null ? null : new TextDecoder().decode(bytes);
 }

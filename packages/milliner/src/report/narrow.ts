@@ -68,7 +68,7 @@ export function parseResult(value: unknown, where: string): ReportResult {
   if (format !== "milliner-result" || version !== 1) {
     const claims = `"${format.slice(0, 40)}" version ${version}`;
     throw new CheckpointError(
-      "BAD_VALUE",
+      "BAD_VERSION",
       `${where} is ${claims}, not "milliner-result" version 1; report it with the milliner that wrote it`,
     );
   }
