@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import {
   CheckpointError,
   elements,
+  printable,
   readSafetensors,
   writeSafetensors,
   type SafetensorsTensor,
@@ -194,7 +195,7 @@ function storedArray(data: SafetensorsTensor["data"], name: string, file: string
     return data;
   throw new CheckpointError(
     "BAD_VALUE",
-    `"${name}" of ${file} has elements of a type that no checkpoint holds`,
+    `"${printable(name)}" of ${file} has elements of a type that no checkpoint holds`,
   );
 }
 

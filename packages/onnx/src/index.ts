@@ -4,7 +4,6 @@ export type { ExternalData } from "./inspect-tensor.ts";
 export type { ValueSummary } from "./inspect-value.ts";
 export { OnnxError } from "./onnx-error.ts";
 export { parameterHash } from "./parameter-hash.ts";
-export { printable } from "./printable.ts";
 export type { ImageLayout } from "./translate.ts";
 export { loadOnnxRuntime, type MissingRuntime, type OnnxRuntime, type OnnxSession } from "./runtime.ts";
 export {

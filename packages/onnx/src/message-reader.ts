@@ -1,6 +1,6 @@
+import { printable } from "@milliner/core";
 import { limits } from "./limits.ts";
 import { OnnxError } from "./onnx-error.ts";
-import { printable } from "./printable.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -1,6 +1,6 @@
 import type * as Ort from "onnxruntime-node";
+import { printable } from "@milliner/core";
 import { OnnxError } from "./onnx-error.ts";
-import { printable } from "./printable.ts";
 
 /** onnxruntime, as far as verification needs it. */
 export interface OnnxRuntime {

@@ -1,8 +1,7 @@
-import { checkKeys, ConfigError, elements, NumericError, ShapeError } from "@milliner/core";
+import { checkKeys, ConfigError, elements, NumericError, printable, ShapeError } from "@milliner/core";
 import { channelsFirst } from "./channels-first.ts";
 import { inspectModel, type ModelSummary } from "./inspect.ts";
 import { OnnxError } from "./onnx-error.ts";
-import { printable } from "./printable.ts";
 import { loadOnnxRuntime, type OnnxRuntime, type OnnxSession } from "./runtime.ts";
 import type { ImageLayout } from "./translate.ts";
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { CheckpointError } from "../errors.ts";
 import { readSafetensors, writeSafetensors, type SafetensorsTensor } from "./safetensors.ts";
 
@@ -202,6 +202,48 @@ test.each(widths.flatMap(([width, dtypes]) => dtypes.map((dtype) => [dtype, widt
     }
   },
 );
+
+test.each([
+  ["a number", "100"],
+  ["a boolean", "true"],
+  ["null", "null"],
+  ["a list", "[1]"],
+  ["an object", "{}"],
+])("metadata that hold %s are refused with their key and what to write", (what, value) => {
+  expect(() => readSafetensors(fileOf(`{"__metadata__":{"step":${value}}}`, 0), "model.safetensors")).toThrow(
+    expect.objectContaining({
+      code: "DAMAGED",
+      message:
+        `model.safetensors holds metadata "step" as ${what}, but metadata are texts only; save it again with the value as a ` +
+        `text, in quotation marks`,
+    }),
+  );
+});
+
+describe("no message has a control character of the file in it", () => {
+  const evil = "\u001b[2J\u009b\u202ew";
+  const at = (name: string, fields: object): string => JSON.stringify({ [name]: fields });
+  const small = { dtype: "U8", shape: [1], data_offsets: [0, 1] };
+  test.each<[what: string, header: string]>([
+    ["a name whose type is unknown", at(evil, { ...small, dtype: "Q7" })],
+    ["a name whose type is not supported", at(evil, { ...small, dtype: "F4" })],
+    ["a name without a shape", at(evil, { ...small, shape: "x" })],
+    ["a name without a place", at(evil, { ...small, data_offsets: [] })],
+    ["a name with a place of another size", at(evil, { ...small, data_offsets: [0, 3] })],
+    ["a name behind a hole", at(evil, { ...small, data_offsets: [2, 3] })],
+    ["a name behind the file's end", at(evil, { ...small, shape: [9], data_offsets: [0, 9] })],
+    ["an entry that is no object", `{${JSON.stringify(evil)}:1}`],
+    ["metadata", at("__metadata__", { [evil]: 1 })],
+    ["a key that comes twice", `{${JSON.stringify(evil)}:1,${JSON.stringify(evil)}:1}`],
+  ])("%s", (_, header) => {
+    expect(() => readSafetensors(fileOf(header, 1), "a\u0007.safetensors")).toThrow(
+      expect.objectContaining({
+        name: "CheckpointError",
+        message: expect.stringMatching(/^a\\u\{7\}\.safetensors [ -~]*\\u\{9b\}[ -~]*$/),
+      }),
+    );
+  });
+});
 
 test("metadata of null are none", () => {
   const file = fileOf(`{"__metadata__":null,"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8);

@@ -1,4 +1,5 @@
 import { CheckpointError } from "../errors.ts";
+import { printable } from "../printable.ts";
 import { elements, type Shape } from "../tensor.ts";
 import { findJsonFlaw, type JsonFlaw } from "./json-flaw.ts";
 
@@ -118,7 +119,7 @@ export function writeSafetensors(
     if (name === metadataKey || !(data instanceof arrays[dtype]) || data.length !== elements(shape)) {
       throw new CheckpointError(
         "BAD_VALUE",
-        `"${name}" cannot be saved as ${dtype} of shape [${shape.join(", ")}] with ${data.length} elements`,
+        `"${printable(name)}" cannot be saved as ${dtype} of shape [${shape.join(", ")}] with ${data.length} elements`,
       );
     }
     entries.push([name, { dtype, shape, data_offsets: [end, end + data.byteLength] }]);
@@ -153,9 +154,12 @@ function headerJson(entries: readonly (readonly [string, unknown])[]): string {
  *   (`UNSUPPORTED_TYPE`) for floats of 4, 6 or 8 bits and complex numbers
  */
 export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFile {
-  const damaged = (what: string, cause?: unknown): never => {
-    throw new CheckpointError("DAMAGED", `${name} is no sound safetensors file: ${what}`, { cause });
+  // Names and texts in a message are the file's: none may move the cursor of a terminal.
+  const refuse = (code: string, message: string, cause?: unknown): never => {
+    throw new CheckpointError(code, printable(`${name} ${message}`), { cause });
   };
+  const damaged = (what: string, cause?: unknown): never =>
+    refuse("DAMAGED", `is no sound safetensors file: ${what}`, cause);
   if (bytes.length < lengthBytes) damaged(`it has ${bytes.length} bytes`);
   const claimed = new DataView(bytes.buffer, bytes.byteOffset, lengthBytes).getBigUint64(0, true);
   if (claimed > largestHeaderBytes || Number(claimed) > bytes.length - lengthBytes) {
@@ -170,7 +174,14 @@ export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFil
     if (key === metadataKey) {
       if (value === null) continue; // some writers say so that there is none
       for (const [field, text] of objectEntries(value) ?? damaged("its metadata is not an object")) {
-        metadata.set(field, typeof text === "string" ? text : damaged(`metadata "${field}" is not a text`));
+        if (typeof text !== "string") {
+          return refuse(
+            "DAMAGED",
+            `holds metadata "${field}" as ${jsonKind(text)}, but metadata are texts only; save it again with the value as a ` +
+              `text, in quotation marks`,
+          );
+        }
+        metadata.set(field, text);
       }
       continue;
     }
@@ -179,9 +190,9 @@ export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFil
     const shape = wholeNumbers(fields.get("shape"));
     const offsets = wholeNumbers(fields.get("data_offsets"));
     if (unsupportedDtypes.has(dtype)) {
-      throw new CheckpointError(
+      return refuse(
         "UNSUPPORTED_TYPE",
-        `${name} holds "${key}" as ${String(dtype)}, which is not supported; convert it to F32 or F16 first`,
+        `holds "${key}" as ${String(dtype)}, which is not supported; convert it to F32 or F16 first`,
       );
     }
     if (!isDtype(dtype)) return damaged(`"${key}" has an unknown type`);
@@ -237,6 +248,11 @@ function objectEntries(value: unknown): [string, unknown][] | undefined {
   return value !== null && typeof value === "object" && !Array.isArray(value)
     ? Object.entries(value)
     : undefined;
+}
+
+function jsonKind(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
 function wholeNumbers(value: unknown): number[] | undefined {

@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { ConfigError, elements, readSafetensors } from "@milliner/core";
+import { ConfigError, elements, printable, readSafetensors } from "@milliner/core";
 import { recogniseFile } from "@milliner/data";
 import { readBoundedFile } from "@milliner/data";
-import { inspectModel, printable, type ModelSummary, type ValueSummary } from "@milliner/onnx";
+import { inspectModel, type ModelSummary, type ValueSummary } from "@milliner/onnx";
 import type { Command } from "commander";
 import { counted } from "../counted.ts";
 import { fastMode } from "../device.ts";
