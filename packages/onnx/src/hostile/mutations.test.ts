@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   concat,
   conv2d,
@@ -10,6 +10,7 @@ import {
   referenceBackend as backend,
   relu,
   residual,
+  type Transform,
 } from "@milliner/core";
 import { exportNetwork } from "../export.ts";
 import { inspectModel, type ModelSummary } from "../inspect.ts";
@@ -17,12 +18,26 @@ import { MessageWriter } from "../message-writer.ts";
 import { OnnxError } from "../onnx-error.ts";
 
 const whole = network([4, 4, 2], concat(conv2d(2, 1), residual(conv2d(2, 1))), relu(), flatten(), linear(3));
-const file = exportNetwork(whole, initialise(whole, { backend, seed: 1 }), {
-  classes: ["a", "b", "c"],
-  task: "t",
-  transform: "none", // its tables are numbers that are skipped where they lie, as weights are
-  metadata: { key: "value" },
-});
+const exported = (transform: Transform | "none"): Uint8Array =>
+  exportNetwork(whole, initialise(whole, { backend, seed: 1 }), {
+    classes: ["a", "b", "c"],
+    task: "t",
+    transform,
+    metadata: { key: "value" },
+  });
+
+/** Each with the number of its entries of metadata, which stand at the end of the file. */
+const models: readonly (readonly [name: string, file: Uint8Array, metadata: number])[] = [
+  ["of floats", exported("none"), 6],
+  [
+    "of bytes with tables", // uint8 input, the order of the pixels and a table of every value a byte can have
+    exported([
+      { kind: "permute", permutation: Array.from({ length: 16 }, (_, i) => 15 - i) },
+      { kind: "normalise", mean: [0.5, 0.25], std: [1, 2] },
+    ]),
+    8,
+  ],
+];
 
 /** Reads a file that may be anything. An error that is no OnnxError goes through, and fails the test. */
 function inspected(bytes: Uint8Array): ModelSummary | "refused" {
@@ -45,57 +60,59 @@ function expectBounded(summary: ModelSummary | "refused", bytes: number): void {
   );
 }
 
-test("a file cut short anywhere is refused, but where a whole field ends", () => {
-  const accepted: number[] = [];
-  for (let length = 0; length < file.length; length++) {
-    if (inspected(file.subarray(0, length)) !== "refused") accepted.push(length);
-  }
+describe.each(models)("a model %s", (_, file, metadata) => {
+  test("a file cut short anywhere is refused, but where a whole field ends", () => {
+    const accepted: number[] = [];
+    for (let length = 0; length < file.length; length++) {
+      if (inspected(file.subarray(0, length)) !== "refused") accepted.push(length);
+    }
 
-  // Behind the graph, behind the opset, and behind each entry of metadata but the last.
-  expect(accepted.length).toBe(1 + 1 + 5);
-});
+    // Behind the graph, behind the opset, and behind each entry of metadata but the last.
+    expect(accepted.length).toBe(1 + 1 + metadata - 1);
+  });
 
-test("bytes turned into others never do more than be refused", () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.record({ at: fc.nat({ max: file.length - 1 }), byte: fc.nat({ max: 255 }) }), {
-        minLength: 1,
-        maxLength: 8,
-      }),
-      (changes) => {
-        const mutant = file.slice();
-        for (const { at, byte } of changes) mutant[at] = byte;
+  test("bytes turned into others never do more than be refused", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ at: fc.nat({ max: file.length - 1 }), byte: fc.nat({ max: 255 }) }), {
+          minLength: 1,
+          maxLength: 8,
+        }),
+        (changes) => {
+          const mutant = file.slice();
+          for (const { at, byte } of changes) mutant[at] = byte;
+
+          expectBounded(inspected(mutant), mutant.length);
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+
+  test("each byte in turn with each of its bits turned never does more than be refused", () => {
+    const mutant = file.slice();
+    for (let at = 0; at < mutant.length; at++) {
+      const byte = mutant[at]!;
+      for (let bit = 0; bit < 8; bit++) {
+        mutant[at] = byte ^ (1 << bit);
+        expectBounded(inspected(mutant), mutant.length);
+      }
+      mutant[at] = byte;
+    }
+  });
+
+  test("pieces taken out, doubled or put elsewhere never do more than be refused", () => {
+    const place = fc.nat({ max: file.length });
+    fc.assert(
+      fc.property(place, place, place, (a, b, to) => {
+        const piece = file.subarray(Math.min(a, b), Math.max(a, b));
+        const mutant = Uint8Array.from([...file.subarray(0, to), ...piece, ...file.subarray(Math.max(a, b))]);
 
         expectBounded(inspected(mutant), mutant.length);
-      },
-    ),
-    { numRuns: 3000 },
-  );
-});
-
-test("each byte in turn with each of its bits turned never does more than be refused", () => {
-  const mutant = file.slice();
-  for (let at = 0; at < mutant.length; at++) {
-    const byte = mutant[at]!;
-    for (let bit = 0; bit < 8; bit++) {
-      mutant[at] = byte ^ (1 << bit);
-      expectBounded(inspected(mutant), mutant.length);
-    }
-    mutant[at] = byte;
-  }
-});
-
-test("pieces taken out, doubled or put elsewhere never do more than be refused", () => {
-  const place = fc.nat({ max: file.length });
-  fc.assert(
-    fc.property(place, place, place, (a, b, to) => {
-      const piece = file.subarray(Math.min(a, b), Math.max(a, b));
-      const mutant = Uint8Array.from([...file.subarray(0, to), ...piece, ...file.subarray(Math.max(a, b))]);
-
-      expectBounded(inspected(mutant), mutant.length);
-    }),
-    { numRuns: 1000 },
-  );
+      }),
+      { numRuns: 1000 },
+    );
+  });
 });
 
 test("random bytes never do more than be refused", () => {
