@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { createDataset, createImageSet, type Dataset } from "./dataset.ts";
+import { datasetName } from "./folder-layout.ts";
 import { loadFolder, saveFolder } from "./folder.ts";
 
 let folder: string;
@@ -66,6 +67,22 @@ test("IDX files one level down in a folder of another name are found, and named 
 
   await saveFolder(join(folder, "shoes"), hats);
   await expect(loadFolder(folder)).rejects.toThrow(/but hats and shoes have; name .*hats, for example\.$/);
+});
+
+test.each([
+  ["EMNIST/gzip", "EMNIST"],
+  ["hats/processed", "hats"],
+  ["hats/Images", "hats"],
+  ["hats/data/idx", "hats"],
+  ["hats/raw-1", "raw-1"],
+])("a data set in %s is called %s", async (path, name) => {
+  await saveFolder(join(folder, path), hats);
+
+  expect((await loadFolder(join(folder, path))).name).toBe(name);
+});
+
+test("a folder of a container's name that stands alone keeps it", () => {
+  expect(datasetName("/data")).toBe("data");
 });
 
 interface Elsewhere {

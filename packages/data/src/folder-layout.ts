@@ -54,9 +54,24 @@ export async function findIdxFolder(folder: string): Promise<string> {
   return folder;
 }
 
-/** What a data set is called after the folder of its files: torchvision's are all called `raw`. */
+/** What folders are called for the form of the files in them, whatever these show: torchvision's `raw`, EMNIST's `gzip`. */
+const containers: ReadonlySet<string> = new Set([
+  "raw",
+  "processed",
+  "gzip",
+  "gz",
+  "idx",
+  "data",
+  "dataset",
+  "images",
+  "files",
+]);
+
+/** What a data set is called after the folder of its files, or after the one that this is only the container of. */
 export function datasetName(folder: string): string {
-  return /^raw$/i.test(basename(folder)) ? basename(dirname(folder)) : basename(folder);
+  let named = folder;
+  while (containers.has(basename(named).toLowerCase())) named = dirname(named);
+  return basename(named) || basename(folder);
 }
 
 async function list(folder: string): Promise<Listing> {
