@@ -11,6 +11,7 @@ import { maxPackedBytes } from "./gzip.ts";
 import { findParts, type Part, type Split } from "./idx-files.ts";
 import { areChannelsFirst, idxImages, idxLabels, maxIdxBytes, parseIdx, writeIdx } from "./idx.ts";
 import { checkKeys } from "./option-keys.ts";
+import { withPublishedClasses } from "./published.ts";
 
 export interface FolderOptions {
   /** The data set's name. Default: the folder's. */
@@ -29,8 +30,8 @@ const maxClassNamesBytes = 2 ** 20;
  * Files are recognised by their first bytes, plain or gzip, whatever their number of dimensions; names only
  * tell training (`train...`) from test (`t10k...`, `test...`). Where a file lies there both plain and
  * compressed, the plain one is read. Other files are ignored, except `classes.txt` or one
- * `...label_names.txt`, which names the classes, a line each; without it classes are called by their labels,
- * "0" to the largest. Where the folder has no IDX file, one in `raw` or in one `NAME/raw` below it is read:
+ * `...label_names.txt`, which names the classes, a line each; without it the classes of MNIST and Fashion-MNIST, which are
+ * recognised by their content, have their published names, and others are called by their labels, "0" to the largest. Where the folder has no IDX file, one in `raw` or in one `NAME/raw` below it is read:
  * torchvision keeps MNIST so.
  *
  * @param folder - path of the folder
@@ -56,7 +57,8 @@ export async function loadFolder(folder: string, options: FolderOptions = {}): P
   const testLabels = await read("test labels");
   const labelsOfTrain = idxLabels(trainLabels.array, trainLabels.path);
   const labelsOfTest = idxLabels(testLabels.array, testLabels.path);
-  const classes = (await readClassNames(place, fileNames)) ?? numberedClasses(labelsOfTrain, labelsOfTest);
+  const named = await readClassNames(place, fileNames);
+  const classes = named ?? numberedClasses(labelsOfTrain, labelsOfTest);
 
   const warnings: string[] = [];
   const loadSet = async (split: Split, labels: Uint8Array, labelsPath: string): Promise<ImageSet> => {
@@ -67,7 +69,8 @@ export async function loadFolder(folder: string, options: FolderOptions = {}): P
   };
   const train = await loadSet("train", labelsOfTrain, trainLabels.path);
   const test = await loadSet("test", labelsOfTest, testLabels.path);
-  const dataset = createDataset(options.name ?? datasetName(resolve(place)), train, test);
+  const loaded = createDataset(options.name ?? datasetName(resolve(place)), train, test);
+  const dataset = named === undefined ? withPublishedClasses(loaded) : loaded;
   return { ...dataset, warnings: [...warnings, ...dataset.warnings] };
 }
 

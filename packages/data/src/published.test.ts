@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { expect, test } from "vitest";
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 
 import { createDataset, createImageSet, type Dataset } from "./dataset.ts";
 import type { DatasetSource, RemoteFile } from "./download.ts";
@@ -73,12 +75,31 @@ test("a part of it, or images of other sizes with the same bytes, are another da
   );
 });
 
-test("real Fashion-MNIST is that and no other", async ({ skip }) => {
-  const folder = "/usr/share/datasets/fashion-mnist";
-  skip(!existsSync(folder), "the package dataset-fashion-mnist is not installed");
+describe("real Fashion-MNIST", () => {
+  const debian = "/usr/share/datasets/fashion-mnist";
 
-  const dataset = await loadFolder(folder);
+  test("is that and no other, and its classes have the published names", async ({ skip }) => {
+    skip(!existsSync(debian), "the package dataset-fashion-mnist is not installed");
 
-  expect(holdsPublished(dataset, fashionMnist)).toBe(true);
-  expect(holdsPublished(dataset, mnist)).toBe(false);
+    const dataset = await loadFolder(debian);
+
+    expect(holdsPublished(dataset, fashionMnist)).toBe(true);
+    expect(holdsPublished(dataset, mnist)).toBe(false);
+    expect(dataset.classes).toEqual(fashionMnist.classes);
+    expect(dataset.train.classes).toEqual(fashionMnist.classes);
+    expect(dataset.test.classes).toEqual(fashionMnist.classes);
+  });
+
+  test("with a classes.txt beside it has the names that stand there", async ({ skip, onTestFinished }) => {
+    skip(!existsSync(debian), "the package dataset-fashion-mnist is not installed");
+    const folder = mkdtempSync(join(tmpdir(), "milliner-data-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    for (const name of readdirSync(debian)) symlinkSync(join(debian, name), join(folder, name));
+    const own = Array.from({ length: 10 }, (_, i) => `clothes ${i}`);
+    writeFileSync(join(folder, "classes.txt"), own.join("\n"));
+
+    const { classes } = await loadFolder(folder);
+
+    expect(classes).toEqual(own);
+  });
 });

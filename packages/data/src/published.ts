@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 
 import type { Dataset, ImageSet } from "./dataset.ts";
 import type { DatasetSource, RemoteFile } from "./download.ts";
+import { fashionMnist } from "./fashion-mnist.ts";
 import { idxHeader } from "./idx.ts";
+import { mnist } from "./mnist.ts";
 
 /**
  * Whether a data set holds what a source publishes, image by image and in its order, wherever it was read from: the
@@ -18,6 +20,19 @@ export function holdsPublished({ train, test }: Dataset, source: DatasetSource):
     isContent(source.testImages, imagesShape(test), test.images) &&
     isContent(source.trainImages, imagesShape(train), train.images)
   );
+}
+
+/** A data set whose classes nobody named, with the published names where it is a published one. */
+export function withPublishedClasses(dataset: Dataset): Dataset {
+  const source = [mnist, fashionMnist].find((each) => holdsPublished(dataset, each));
+  if (source === undefined) return dataset;
+  const { classes } = source;
+  return {
+    ...dataset,
+    classes,
+    train: { ...dataset.train, classes },
+    test: { ...dataset.test, classes },
+  };
 }
 
 function imagesShape({ labels, shape: [height, width, channels] }: ImageSet): number[] {

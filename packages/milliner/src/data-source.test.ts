@@ -69,6 +69,7 @@ test("a folder that holds a published data set bears its name, whatever it is ca
 
   expect(published).toBe("fashion-mnist");
   expect(dataset.name).toBe("fashion-mnist");
+  expect(dataset.classes[9]).toBe("Ankle boot");
 });
 
 test("a range belongs to a folder of own images", async () => {
