@@ -3,12 +3,17 @@ import { DataError } from "./data-error.ts";
 /** The values of float pixels that become the bytes 0 and 255; those between are rounded to the nearest byte. */
 export type PixelRange = readonly [lowest: number, highest: number];
 
+/** How to say that floats run from 0 to 1: whoever reads it may be at either place. */
+export const rangeInWords = "range: [0, 1] in code, --set range=[0,1] in the command";
+
 /** Numbers, however they are stored. */
 export interface Numbers {
   readonly length: number;
   /** What messages call what they are stored as, in the plural. */
   readonly type: string;
   readonly areFloats: boolean;
+  /** What to do about a number below 0, where they are bytes that were read with a sign. */
+  readonly belowZero?: string;
   readonly at: (index: number) => number;
 }
 
@@ -28,7 +33,8 @@ export function labelBytes(numbers: Numbers, name: string): Uint8Array {
   return toBytes(numbers, (label, index) => {
     throw new DataError(
       "LABEL_OUT_OF_RANGE",
-      `${name} has label ${label} at index ${index}, but labels are whole numbers from 0 to 255; number the classes from 0.`,
+      `${name} has label ${label} at index ${index}, but labels are whole numbers from 0 to 255; ` +
+        `${(label < 0 ? numbers.belowZero : undefined) ?? "number the classes from 0"}.`,
     );
   });
 }
@@ -49,7 +55,7 @@ export function pixelBytes(numbers: Numbers, name: string, range?: PixelRange): 
     throw new DataError(
       "VALUE_OUT_OF_RANGE",
       `${name} has the pixel ${pixel} at index ${index}, but pixels run from ${lowest} to ${highest}; ` +
-        `${range === undefined ? "scale them to bytes" : "name the range that they have"}.`,
+        `${range === undefined ? ((pixel < 0 ? numbers.belowZero : undefined) ?? "scale them to bytes") : "name the range that they have"}.`,
     );
   };
   if (range === undefined) return toBytes(numbers, fail);
@@ -72,7 +78,7 @@ export function checkPixelRange(
     if (!areFloats) return;
     throw new DataError(
       "UNSUPPORTED_TYPE",
-      `${name} holds pixels as ${type}; if they run from 0 to 1 say so with range: [0, 1], else convert them to unsigned bytes.`,
+      `${name} holds pixels as ${type}; if they run from 0 to 1 say so (${rangeInWords}), else convert them to unsigned bytes.`,
     );
   }
   if (!areFloats) {

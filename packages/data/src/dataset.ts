@@ -1,4 +1,4 @@
-import { labelBytes, type Numbers, pixelBytes, type PixelRange } from "./byte-values.ts";
+import { labelBytes, type Numbers, pixelBytes, type PixelRange, rangeInWords } from "./byte-values.ts";
 import { maxClasses } from "./class-names.ts";
 import { DataError } from "./data-error.ts";
 import { checkLabels } from "./idx.ts";
@@ -113,6 +113,7 @@ function numbersOf(values: ArrayLike<number>): Numbers {
     length: values.length,
     type: `numbers of ${values.constructor.name}`,
     areFloats: values instanceof Float32Array || values instanceof Float64Array,
+    ...(values instanceof Int8Array && { belowZero: "give unsigned bytes as a Uint8Array" }),
     at: (index) => values[index]!,
   };
 }
@@ -186,7 +187,7 @@ function onlyClasses({ images, shape, labels, classes }: ImageSet, kept: readonl
 
 // Floats from 0 to 1 that somebody stored as bytes look so, and have lost everything between.
 function nearlyBlack(name: string): string {
-  return `${name} has no training pixel above 1 of 255: if they were floats from 0 to 1, give those with range: [0, 1].`;
+  return `${name} has no training pixel above 1 of 255: if they were floats from 0 to 1, give those with their range (${rangeInWords}).`;
 }
 
 function leftOut(name: string, dropped: readonly string[], testImages: number): string {

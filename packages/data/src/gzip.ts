@@ -21,6 +21,13 @@ export function gunzipCeiling(packedBytes: number): number {
   return packedBytes * maxExpansion;
 }
 
+/** What a gzip file of one member says of the size of its content in its last four bytes, modulo 2^32 (RFC 1952, 2.3.1). */
+export function gzipContentBytes(packed: Uint8Array): number {
+  return packed.length < 4
+    ? 0
+    : new DataView(packed.buffer, packed.byteOffset + packed.length - 4).getUint32(0, true);
+}
+
 /**
  * The most that an honest gzip file of this content takes: deflate stores what it cannot compress with 5
  * bytes for every 16 KiB or more; the rest is room for gzip's own header.

@@ -153,7 +153,7 @@ describe.each(floatTypes)("%s", (...type) => {
   test("without a range images are refused, and the message says how to name it", async () => {
     await expect(parseIdx(fileOf(type, [1, 2, 1], [0, 1]), "train")).rejects.toMatchObject({
       code: "UNSUPPORTED_TYPE",
-      message: expect.stringMatching(new RegExp(`^train holds pixels as ${type[0]}; .* range: \\[0, 1\\]`)),
+      message: expect.stringMatching(new RegExp(`^train holds pixels as ${type[0]}; .*range: \\[0, 1\\]`)),
     });
   });
 

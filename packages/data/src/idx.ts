@@ -3,7 +3,9 @@ import { gzipSync } from "node:zlib";
 import { checkPixelRange, labelBytes, type Numbers, pixelBytes, type PixelRange } from "./byte-values.ts";
 import { DataError } from "./data-error.ts";
 import { fileKindBytes, recogniseFile } from "./file-kind.ts";
-import { gunzip, gunzipCeiling, gunzipPrefix, isGzip } from "./gzip.ts";
+import { gunzip, gunzipCeiling, gunzipPrefix, gzipContentBytes, isGzip } from "./gzip.ts";
+import { type ElementType, elementTypes, unsignedBytes } from "./idx-elements.ts";
+import { refuseLittleEndian, twoDimensions } from "./idx-remedies.ts";
 import { checkKeys } from "./option-keys.ts";
 
 /** The content of an IDX file as unsigned bytes in row-major order, the last dimension running fastest. */
@@ -36,30 +38,6 @@ export interface IdxOptions {
 /** See {@link IdxOptions.maxBytes}. */
 export const maxIdxBytes: number = 2 ** 31 - 1;
 
-interface ElementType {
-  readonly type: string;
-  readonly bytes: number;
-  readonly areFloats: boolean;
-  readonly read: (view: DataView, at: number) => number;
-}
-
-const unsignedBytes: ElementType = {
-  type: "unsigned bytes",
-  bytes: 1,
-  areFloats: false,
-  read: (view, at) => view.getUint8(at),
-};
-
-/** The third byte of the magic number: the type of the elements, which have their high byte first. */
-const elementTypes: ReadonlyMap<number, ElementType> = new Map([
-  [0x08, unsignedBytes],
-  [0x09, { type: "signed bytes", bytes: 1, areFloats: false, read: (view, at) => view.getInt8(at) }],
-  [0x0b, { type: "16-bit integers", bytes: 2, areFloats: false, read: (view, at) => view.getInt16(at) }],
-  [0x0c, { type: "32-bit integers", bytes: 4, areFloats: false, read: (view, at) => view.getInt32(at) }],
-  [0x0d, { type: "32-bit floats", bytes: 4, areFloats: true, read: (view, at) => view.getFloat32(at) }],
-  [0x0e, { type: "64-bit floats", bytes: 8, areFloats: true, read: (view, at) => view.getFloat64(at) }],
-]);
-
 /**
  * Reads an IDX file, plain or compressed with gzip.
  *
@@ -90,6 +68,7 @@ export async function parseIdx(bytes: Uint8Array, name: string, options: IdxOpti
   }
   const packed = isGzip(bytes);
   const prefix = packed ? await gunzipPrefix(bytes, name, fileKindBytes) : bytes;
+  refuseLittleEndian(prefix, name, packed ? gzipContentBytes(bytes) : bytes.length);
   const { shape, element, headerBytes, dataBytes } = readHeader(prefix, name, options.range);
   const promised = headerBytes + dataBytes;
 
@@ -293,6 +272,8 @@ function readHeader(prefix: Uint8Array, name: string, range: PixelRange | undefi
     );
   }
   if (idxContent(prefix) === undefined) {
+    if (dimensions === 2 && prefix.length >= 12)
+      throw new DataError("BAD_MAGIC", twoDimensions(prefix, name, element));
     throw new DataError(
       "BAD_MAGIC",
       `${name} has ${dimensions} dimensions (${hex(magic)}); labels have 1 and images 3 or 4.`,
@@ -333,7 +314,7 @@ function truncated(
   const found = present === undefined ? "is far too small for that" : `has ${present}`;
   return new DataError(
     "TRUNCATED",
-    `${name} promises ${promised} bytes (${shape.join(" x ")}) and ${found}; get the file again.`,
+    `${name} promises ${Number.isSafeInteger(promised) ? promised : "more than 2^53"} bytes (${shape.join(" x ")}) and ${found}; get the file again.`,
   );
 }
 

@@ -72,6 +72,25 @@ test("a folder that holds a published data set bears its name, whatever it is ca
   expect(dataset.classes[9]).toBe("Ankle boot");
 });
 
+test("other images than those of the run are refused by the folder that was given", async () => {
+  const [out, other] = [join(folder, "held"), join(folder, "inverted")];
+  await train({
+    settings: { ...tinySettings, data: own, epochs: 1, tasks: 1, controls: [] },
+    out,
+    threads: 1,
+    verify: false,
+  });
+  const inverted = tinyDataset();
+  for (const { images } of [inverted.train, inverted.test])
+    images.forEach((byte, i) => (images[i] = 255 - byte));
+  await saveFolder(other, inverted);
+
+  await expect(exportRun(out, { data: other, threads: 1 })).rejects.toMatchObject({
+    code: "OTHER_DATA",
+    message: `${other} does not hold the images that the run was trained on (my hats); name their folder with --data`,
+  });
+});
+
 test("a range belongs to a folder of own images", async () => {
   await expect(loadData({ ...splitMnist, range: [0, 1] })).rejects.toMatchObject({
     name: "ConfigError",

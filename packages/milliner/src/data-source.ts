@@ -77,13 +77,14 @@ export function hashImages({ train, test }: Dataset): string {
 
 /**
  * Holds a run to its images: with others the bits and the figures would be those of no run.
+ * @param given - what messages call the images that are there
  * @throws ConfigError (`OTHER_DATA`)
  */
-export function checkImages(dataset: Dataset, notes: RunNotes): Dataset {
+export function checkImages(dataset: Dataset, notes: RunNotes, given: string = dataset.name): Dataset {
   if (hashImages(dataset) === notes.imagesSha256) return dataset;
   throw new ConfigError(
     "OTHER_DATA",
-    `${dataset.name} does not hold the images that the run was trained on; give those with --data`,
+    `${given} does not hold the images that the run was trained on (${notes.dataset}); name their folder with --data`,
   );
 }
 
@@ -108,5 +109,5 @@ export async function loadDataAgain(
     data === null
       ? (await loadData(settings, options)).dataset
       : await loadFolder(data, { name: notes.dataset, range: range ?? undefined });
-  return checkImages(dataset, notes);
+  return checkImages(dataset, notes, data ?? dataset.name);
 }

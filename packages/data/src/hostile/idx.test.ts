@@ -30,7 +30,7 @@ const lies: readonly (readonly [
     /is a Git LFS pointer.*`git lfs pull`/,
   ],
   ["a web page", Buffer.from("<!DOCTYPE html><title>404</title>"), "BAD_MAGIC", /is a web page/],
-  ["little-endian magic", [1, 8, 0, 0, 0, 0, 0, 0], "BAD_MAGIC", /0x01080000/],
+  ["little-endian magic", [1, 8, 0, 0, 0, 0, 0, 0], "BAD_MAGIC", /little-endian \(0\)/],
   ["an unknown type of elements", header(0x0a, 1), "BAD_MAGIC", /0x00000a01/],
   ["16-bit integers that are missing", header(0x0b, 2), "TRUNCATED", /promises 12 bytes \(2\) and has 8/],
   ["2^32 - 1 integers of 32 bits", header(0x0c, 2 ** 32 - 1), "TRUNCATED", /promises 17179869188 bytes/],
@@ -65,13 +65,13 @@ const lies: readonly (readonly [
     "sizes whose product is 2^64",
     header(0x08, 2 ** 16, 2 ** 16, 2 ** 16, 2 ** 16),
     "TRUNCATED",
-    /promises 18446744/,
+    /promises more than 2\^53 bytes/,
   ],
   [
     "sizes of 2^32 - 1 each",
     header(0x08, ...Array<number>(4).fill(2 ** 32 - 1)),
     "TRUNCATED",
-    /promises 3\.4/,
+    /promises more than 2\^53 bytes/,
   ],
 ];
 
