@@ -22,6 +22,21 @@ test("equation (5): one ratio over all layers, in which used units count on neit
   });
 });
 
+test("where nothing is free R is 0, and what is no number passes through it all the same", () => {
+  tidy(() => {
+    const r = (gate: number, before: number): number =>
+      sparsityRegulariser(
+        new Map([["fc1", tensor([gate, 1], [2], { backend })]]),
+        new Map([["fc1", Float32Array.of(before, 1)]]),
+      ).item();
+
+    expect(r(0.5, 1)).toBe(0);
+    expect(r(NaN, 1)).toBeNaN();
+    expect(r(NaN, 0)).toBeNaN();
+    expect(r(0.5, NaN)).toBeNaN();
+  });
+});
+
 test("equation (4): the loss is cross-entropy plus c times R", () => {
   tidy(() => {
     const loss = regularisedLoss(tensor([1.5], [1], { backend }), tensor([0.4], [1], { backend }), 0.75);

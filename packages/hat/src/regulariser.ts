@@ -45,7 +45,7 @@ export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?
     total += kernels.sum(free);
   }
   const r = new Tensor([1], { backend });
-  r.data[0] = total > 0 ? weighted / total : 0;
+  r.data[0] = weighted / (total === 0 ? 1 : total); // where nothing is free the sum is 0 too, or NaN as a gate is
   tape?.record(
     "sparsityRegulariser",
     spaces.map(({ a }) => a),
@@ -53,7 +53,7 @@ export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?
     (dr, sink) => {
       for (const { a, free } of spaces) {
         const da = new Tensor(a.shape, { backend });
-        kernels.scale(free, total > 0 ? dr.data[0]! / total : 0, da.data);
+        kernels.scale(free, dr.data[0]! / (total === 0 ? 1 : total), da.data);
         sink.add(a, da);
       }
     },

@@ -176,44 +176,49 @@ function scene(): Scene {
   return { network: body, parameters, gatesAt };
 }
 
-test("units that sleep are neither read nor written: their weights may be anything", () => {
-  const { network: body, parameters, gatesAt } = scene();
-  const asleep = parameters.get("fc1.weight")!.data.subarray(32 * 8);
-  asleep.fill(NaN);
-  const before = asleep.slice();
-  const sleep = new Sleep();
+test("units that sleep are neither read nor written: their weights may be anything", () =>
+  tidy(() => {
+    const { network: body, parameters, gatesAt } = scene();
+    const asleep = parameters.get("fc1.weight")!.data.subarray(32 * 8);
+    asleep.fill(NaN);
+    const before = asleep.slice();
+    const sleep = new Sleep();
 
-  const part = sleep.awake({ network: body, parameters, locks: new Locks() }, gatesAt(400), 1000);
-  const weights = part.parameters.get("fc1.weight")!;
-  weights.data.fill(5);
-  sleep.wake();
+    const part = sleep.awake({ network: body, parameters, locks: new Locks() }, gatesAt(400), 1000);
+    const weights = part.parameters.get("fc1.weight")!;
+    weights.data.fill(5);
+    sleep.wake();
 
-  expect(weights.shape).toEqual([32, 8]);
-  expect(outputShape(part.network)).toEqual([64]);
-  expect(part.numbers?.size).toBe(0);
-  expect(
-    parameters
-      .get("fc1.weight")!
-      .data.subarray(0, 32 * 8)
-      .every((w) => w === 5),
-  ).toBe(true);
-  expect(asleep).toEqual(before);
-});
+    expect(weights.shape).toEqual([32, 8]);
+    expect(outputShape(part.network)).toEqual([64]);
+    expect(part.numbers?.size).toBe(0);
+    expect(
+      parameters
+        .get("fc1.weight")!
+        .data.subarray(0, 32 * 8)
+        .every((w) => w === 5),
+    ).toBe(true);
+    expect(asleep).toEqual(before);
+    for (const one of parameters.values()) one.dispose();
+  }));
 
-test("a plan is made when the work on sleepers has cost as much as it will, and dropped when one of them wakes", () => {
-  const { network: body, parameters, gatesAt } = scene();
-  const model = { network: body, parameters, locks: new Locks() };
-  const sleep = new Sleep();
-  const widths = (gates: Map<string, Tensor>): number =>
-    sleep.awake(model, gates, 4).parameters.get("fc2.weight")!.shape[1]!;
+test("a plan is made when the work on sleepers has cost as much as it will, and dropped when one of them wakes", () =>
+  tidy(() => {
+    const { network: body, parameters, gatesAt } = scene();
+    const model = { network: body, parameters, locks: new Locks() };
+    const sleep = new Sleep();
+    const widths = (gates: Map<string, Tensor>): number =>
+      sleep.awake(model, gates, 4).parameters.get("fc2.weight")!.shape[1]!;
 
-  const asleep = Array.from({ length: 40 }, () => widths(gatesAt(400)));
+    const asleep = Array.from({ length: 40 }, () => widths(gatesAt(400)));
 
-  const first = asleep.indexOf(32);
-  expect(first).toBeGreaterThan(0);
-  expect(asleep.slice(first).every((width) => width === 32)).toBe(true);
-  expect(widths(gatesAt(1))).toBe(64);
-});
+    const first = asleep.indexOf(32);
+    expect(first).toBeGreaterThan(0);
+    expect(asleep.slice(first).every((width) => width === 32)).toBe(true);
+    expect(widths(gatesAt(1))).toBe(64);
+    sleep.dispose();
+    for (const one of parameters.values()) one.dispose();
+  }));
 
 test("HAT learns the same with and without sleep, and holds no memory of it", async () => {
   const awake = vi.spyOn(Sleep.prototype, "awake");
