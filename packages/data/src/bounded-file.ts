@@ -63,6 +63,22 @@ export async function readFilePrefix(path: string, count: number): Promise<Uint8
   return withFile(path, (file) => readAt(file, 0, count));
 }
 
+/**
+ * Reads the end of a regular file.
+ *
+ * @returns its size, and its last `count` bytes, fewer where it is shorter
+ * @throws DataError `FILE_MISSING`, `READ_FAILED`
+ */
+export async function readFileSuffix(
+  path: string,
+  count: number,
+): Promise<{ readonly size: number; readonly end: Uint8Array }> {
+  return withFile(path, async (file, size) => ({
+    size,
+    end: await readAt(file, Math.max(0, size - count), count),
+  }));
+}
+
 async function withFile<T>(path: string, read: (file: FileHandle, size: number) => Promise<T>): Promise<T> {
   let file: FileHandle | undefined;
   try {

@@ -72,6 +72,7 @@ const files: readonly (readonly [kind: string, whatItIs: string, file: Uint8Arra
   ],
   ["pickle", "an object of Python", bytes([0x80, 4, 0x95, 0, 0])],
   ["png", "an image", bytes("\x89PNG\r\n\x1a\n\0\0\0\rIHDR")],
+  ["bmp", "an image of Windows", bytes("BM\x46\0\0\0\0\0\0\0\x36\0\0\0")],
   ["jpeg", "a photograph", bytes("\xff\xd8\xff\xe0\0\x10JFIF\0")],
   ["hdf5", "a model of Keras", bytes("\x89HDF\r\n\x1a\n\0")],
   ["tflite", "a model of TensorFlow Lite", bytes("\x1c\0\0\0TFL3")],
@@ -90,6 +91,7 @@ describe("what a file is", () => {
   });
 
   test.each([
+    ["what begins with BM by chance", [0x42, 0x4d, 0xff, 0xff, 0xff, 0xff, 9, 9, 9, 9]],
     ["noise", [0xde, 0xad, 0xbe, 0xef]],
     ["what is nearly text", [0x68, 0x61, 0x74, 0x07]],
     ["compressed bytes without a header", [...deflateSync("hats")]],

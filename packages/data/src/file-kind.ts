@@ -2,7 +2,9 @@
 export type FileKindName =
   | "7z"
   | "arrow"
+  | "bmp"
   | "bzip2"
+  | "cifar"
   | "csv"
   | "empty"
   | "gguf"
@@ -40,7 +42,15 @@ export type FileKindName =
   | "zstd";
 
 /** Those that hold one picture. */
-export const imageKinds: ReadonlySet<FileKindName> = new Set(["png", "jpeg", "gif", "webp", "tiff", "pnm"]);
+export const imageKinds: ReadonlySet<FileKindName> = new Set([
+  "png",
+  "jpeg",
+  "gif",
+  "webp",
+  "tiff",
+  "pnm",
+  "bmp",
+]);
 
 /** Those that lie beside every data set and say nothing about it; of gzip, what is packed is not known. */
 export const companionKinds: ReadonlySet<FileKindName> = new Set([
@@ -123,6 +133,7 @@ export function recogniseFile(file: Uint8Array): FileKind | undefined {
   }
   return (
     signatures.find(({ starts, at }) => holds(start, starts, at)) ??
+    recogniseBitmap(start) ??
     recogniseZip(start) ??
     recognisePickle(start) ??
     recogniseTensors(start) ??
@@ -136,6 +147,13 @@ function holds(bytes: Uint8Array, text: string, at: number = 0): boolean {
 
 function latin(bytes: Uint8Array, from: number, to: number): string {
   return String.fromCharCode(...bytes.subarray(from, to));
+}
+
+/** Two letters are too few to go by: four bytes that are always 0 stand behind the size. */
+function recogniseBitmap(start: Uint8Array): FileKind | undefined {
+  return holds(start, "BM") && holds(start, "\0\0\0\0", 6)
+    ? { kind: "bmp", what: "an image (BMP)" }
+    : undefined;
 }
 
 /** A zip archive begins with the name of its first entry: NumPy and PyTorch files are such archives. */

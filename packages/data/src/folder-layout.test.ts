@@ -149,14 +149,61 @@ const elsewhere: readonly Elsewhere[] = [
     says: ["hats.bin, which is a Git LFS pointer", "`git lfs pull`"],
   },
   {
+    what: "class folders three levels down",
+    files: { "data/train/cat/1.png": png },
+    code: "UNSUPPORTED_FORMAT",
+    says: [`images in folders by class (cat in ${join("data", "train")})`, ...unread],
+  },
+  {
+    what: "class folders of BMP images",
+    files: { "train/c/a.bmp": `BM\x46${"\0".repeat(60)}` },
+    code: "UNSUPPORTED_FORMAT",
+    says: ["images in folders by class (c in train)", ...unread],
+  },
+  {
+    what: "folders with nothing that is known",
+    files: { "train/cat/a.jpg": Uint8Array.of(6, 255, 254, 3) },
+    code: "FILE_MISSING",
+    says: [`no IDX file of train images (there is ${join("train", "cat", "/")});`],
+  },
+  {
+    what: "CIFAR-10 in binary form",
+    files: {
+      "data_batch_1.bin.gz": gzipSync(new Uint8Array(3073 * 2)),
+      "batches.meta.txt": "airplane\nautomobile\n",
+    },
+    code: "UNSUPPORTED_FORMAT",
+    says: ["data_batch_1.bin.gz, which is CIFAR-10 in binary form", "docs/how-to/own-images.md"],
+  },
+  {
+    what: "CIFAR-100 in binary form under other names",
+    files: { "a.bin": new Uint8Array(3074 * 3).fill(200), "b.bin.gz": gzipSync(new Uint8Array(3074)) },
+    code: "UNSUPPORTED_FORMAT",
+    says: ["a.bin, which is CIFAR-100 in binary form"],
+  },
+  {
+    what: "CIFAR-10 as pickles",
+    files: { data_batch_1: Uint8Array.of(0x80, 2, 0x7d, 0x71), "readme.html": "<html>" },
+    code: "UNSUPPORTED_FORMAT",
+    says: ["data_batch_1, which is CIFAR-10 as Python pickles", "docs/how-to/own-images.md"],
+  },
+  {
+    what: "CIFAR's archive",
+    files: {
+      "cifar-10-python.tar.gz": gzipSync(`cifar-10-batches-py/${"\0".repeat(237)}ustar${"\0".repeat(250)}`),
+    },
+    code: "UNSUPPORTED_FORMAT",
+    says: ["cifar-10-python.tar.gz, which is CIFAR-10 as Python pickles", "docs/how-to/own-images.md"],
+  },
+  {
     what: "nothing that is known",
     files: {
-      "data_batch_1.bin": Uint8Array.of(6, 255, 254, 3),
+      "hats.bin": Uint8Array.of(6, 255, 254, 3),
       "README.md": "Read me.\n",
       "page.html": "<html>",
     },
     code: "FILE_MISSING",
-    says: ["no IDX file of train images (there are README.md, data_batch_1.bin, page.html)"],
+    says: ["no IDX file of train images (there are README.md, hats.bin, page.html)"],
   },
   {
     what: "a CSV in place of a folder",
@@ -195,6 +242,15 @@ test.each(elsewhere)(
     expect(message).toMatch(/[^.]\.$/);
   },
 );
+
+test("only a folder without anything is called empty", async () => {
+  await expect(loadFolder(folder)).rejects.toThrow("(it is empty)");
+  await mkdir(join(folder, "later"));
+  await expect(loadFolder(folder)).rejects.toThrow(`(there is ${join("later", "/")})`);
+  await put(".hidden", "");
+  await rm(join(folder, "later"), { recursive: true });
+  await expect(loadFolder(folder)).rejects.toThrow("(it has only names that begin with a dot)");
+});
 
 test.each(["train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"])(
   "%s in place of its folder is an error that names the folder",

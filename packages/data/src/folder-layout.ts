@@ -1,19 +1,25 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 
-import { readError, readFilePrefix } from "./bounded-file.ts";
+import { readError, readFilePrefix, readFileSuffix } from "./bounded-file.ts";
+import { recogniseCifar } from "./cifar.ts";
 import { DataError } from "./data-error.ts";
 import { companionKinds, type FileKind, fileKindBytes, imageKinds, recogniseFile } from "./file-kind.ts";
-import { gunzipPrefix, isGzip } from "./gzip.ts";
-import { hasIdxFile } from "./idx-files.ts";
+import { gunzipPrefix, gzipContentBytes, isGzip } from "./gzip.ts";
+import { hasIdxFile, missingPart, namesInWords } from "./idx-files.ts";
 
 interface Listing {
   readonly files: readonly string[];
   readonly folders: readonly string[];
+  /** Whether not even a hidden name is there. */
+  readonly isEmpty: boolean;
 }
 
 /** So many entries of a folder are looked at to say what it is: a folder of images may have a million. */
 const largestLook = 100;
+/** So many files and folders are opened for it in all, and so many levels of folders gone down: `data/train/CLASS/IMAGE`. */
+const mostFiles = 1000;
+const mostLevels = 3;
 const writeIdxFiles = "write the images as IDX files: docs/how-to/own-images.md says how";
 
 /** The names of a folder's files, in order. @throws DataError when it is none, with what it is */
@@ -25,7 +31,7 @@ export async function listFiles(folder: string): Promise<readonly string[]> {
  * The folder that the IDX files lie in: the one that is named, or `raw` or one `NAME/raw` below it, where torchvision puts
  * them. Where there are none, but something is that people have in their place, the error says what.
  *
- * @returns a folder with an IDX file, or `folder` where nothing is known about it
+ * @returns a folder with an IDX file
  * @throws DataError `FILE_MISSING`, `NOT_A_FOLDER`, `FILE_AMBIGUOUS`, `UNSUPPORTED_FORMAT`, `READ_FAILED`
  */
 export async function findIdxFolder(folder: string): Promise<string> {
@@ -49,9 +55,9 @@ export async function findIdxFolder(folder: string): Promise<string> {
         `${join(folder, below[0]!)}${below.length > 1 ? ", for example" : ""}.`,
     );
   }
-  const foreign = await firstForeignFile(folder, listing, 2);
+  const foreign = await firstForeignFile(folder, listing, mostLevels, { files: mostFiles });
   if (foreign !== undefined) throw await foreignError(folder, foreign);
-  return folder;
+  throw missingPart(folder, "train images", await contents(folder, listing));
 }
 
 /** What folders are called for the form of the files in them, whatever these show: torchvision's `raw`, EMNIST's `gzip`. */
@@ -88,7 +94,20 @@ async function list(folder: string): Promise<Listing> {
   return {
     files: names(shown.filter((entry) => entry.isFile() || entry.isSymbolicLink())),
     folders: names(shown.filter((entry) => entry.isDirectory() || entry.isSymbolicLink())),
+    isEmpty: entries.length === 0,
   };
+}
+
+/** What a folder has in place of IDX files, in words: of folders what is in them, for their names alone say little. */
+async function contents(folder: string, { files, folders, isEmpty }: Listing): Promise<string> {
+  if (isEmpty) return "it is empty";
+  const shown = [...files];
+  for (const name of folders.filter((each) => !files.includes(each)).slice(0, largestLook)) {
+    const below = await list(join(folder, name)).catch(() => undefined);
+    const names = [...(below?.files ?? []), ...(below?.folders ?? []).map((each) => join(each, "/"))];
+    shown.push(...(names.length === 0 ? [join(name, "/")] : names.map((each) => join(name, each))));
+  }
+  return shown.length === 0 ? "it has only names that begin with a dot" : namesInWords(shown);
 }
 
 async function isFile(path: string): Promise<boolean> {
@@ -111,8 +130,11 @@ async function withIdxFiles(folder: string, names: readonly string[]): Promise<s
 /** What a file is; of what gzip packed, that. */
 async function kindOf(path: string): Promise<FileKind | undefined> {
   const start = await readFilePrefix(path, 4096);
-  if (!isGzip(start)) return recogniseFile(start);
-  return recogniseFile(await gunzipPrefix(start, path, fileKindBytes)) ?? recogniseFile(start);
+  const { size, end } = await readFileSuffix(path, 4);
+  const isPacked = isGzip(start);
+  const found = recogniseFile(isPacked ? await gunzipPrefix(start, path, fileKindBytes) : start);
+  const cifar = recogniseCifar(path, found, isPacked ? gzipContentBytes(end) : size);
+  return cifar ?? found ?? recogniseFile(start);
 }
 
 /** Somebody named a file where a folder is wanted. */
@@ -145,17 +167,21 @@ async function firstForeignFile(
   folder: string,
   { files, folders }: Listing,
   levels: number,
+  left: { files: number },
 ): Promise<ForeignFile | undefined> {
-  for (const name of files.slice(0, largestLook)) {
+  for (const name of files.slice(0, Math.min(largestLook, left.files))) {
+    left.files--;
     const path = join(folder, name);
     const found = await kindOf(path).catch(() => undefined);
     if (found !== undefined && isTelling(found, name)) return { path, ...found };
   }
   if (levels === 0) return undefined;
   for (const name of folders.slice(0, largestLook)) {
+    if (left.files <= 0) return undefined;
+    left.files--; // a folder counts too: one may lead back to where we are
     const below = join(folder, name);
     const listing = await list(below).catch(() => undefined);
-    const found = listing && (await firstForeignFile(below, listing, levels - 1));
+    const found = listing && (await firstForeignFile(below, listing, levels - 1, left));
     if (found !== undefined) return found;
   }
   return undefined;

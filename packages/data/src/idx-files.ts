@@ -58,7 +58,7 @@ export async function findParts(
       (name) => !plainOrPacked.includes(name.replace(/\.gz$/i, "")) || !isGz(name),
     );
     const [fileName, second] = candidates;
-    if (fileName === undefined) throw missingPart(folder, part, example, fileNames, unassigned);
+    if (fileName === undefined) throw withoutPart(folder, part, example, fileNames, unassigned);
     if (second !== undefined) {
       throw new DataError(
         "FILE_AMBIGUOUS",
@@ -70,7 +70,7 @@ export async function findParts(
   return files;
 }
 
-function missingPart(
+function withoutPart(
   folder: string,
   part: Part,
   example: string,
@@ -84,13 +84,20 @@ function missingPart(
         `"train" or "test", for example ${example}.`,
     );
   }
-  const shown = fileNames.slice(0, 4).join(", ");
-  const there =
-    fileNames.length === 0 ? "it is empty" : `there are ${shown}${fileNames.length > 4 ? ", ..." : ""}`;
+  return missingPart(folder, part, namesInWords(fileNames));
+}
+
+/** @param there - what the folder has in its place */
+export function missingPart(folder: string, part: Part, there: string): DataError {
   return new DataError(
     "FILE_MISSING",
-    `${folder} has no IDX file of ${part} (${there}); put ${example} there, plain or as .gz, or name another folder.`,
+    `${folder} has no IDX file of ${part} (${there}); put ${parts.get(part)} there, plain or as .gz, or name another folder.`,
   );
+}
+
+/** One name or more, of which a sentence has room for four. */
+export function namesInWords(names: readonly string[]): string {
+  return `there ${names.length === 1 ? "is" : "are"} ${names.slice(0, 4).join(", ")}${names.length > 4 ? ", ..." : ""}`;
 }
 
 /** What an IDX file holds, or undefined for any other file. */
