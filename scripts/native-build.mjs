@@ -28,6 +28,7 @@ export function buildFolder(name) {
 export function nativeBuild(name, { definitions = [], target } = {}) {
   const [source, build] = [join(root, "native"), buildFolder(name)];
   return [
+    [process.execPath, join(source, "scripts", "moved-build.mjs"), build, source],
     ["cmake", "-S", source, "-B", build, "-Wno-dev", "-DCMAKE_BUILD_TYPE=Release", ...definitions],
     ["cmake", "--build", build, "--parallel", jobs, ...(target === undefined ? [] : ["--target", target])],
   ];

@@ -6,11 +6,13 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { removeMovedBuild } from "./moved-build.mjs";
 
 const packageFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Runs cmake-js in the package's folder and returns its exit status. */
 export function buildAddon(extra = []) {
+  removeMovedBuild(join(packageFolder, "build"), packageFolder);
   const require = createRequire(import.meta.url);
   const cmakeJs = join(dirname(require.resolve("cmake-js/package.json")), "bin", "cmake-js");
   const processors = process.env.CMAKE_BUILD_PARALLEL_LEVEL || String(availableParallelism());
