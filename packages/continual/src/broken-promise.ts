@@ -16,9 +16,14 @@ export class BrokenPromiseError extends MillinerError {
   }
 }
 
-/** Whether a learner promises bits: it does exactly when it locks elements. */
-export function promisesBits({ lockedHash }: Pick<LearnerResult, "lockedHash">): boolean {
-  return lockedHash !== null;
+/**
+ * Whether a learner promises bits: it does exactly when it locks elements, of any task. (`lockedUnchanged` is null where the locks of
+ * no earlier task were there to be compared.)
+ */
+export function promisesBits(
+  result: Pick<LearnerResult, "lockedHash"> & Partial<Pick<LearnerResult, "lockedUnchanged">>,
+): boolean {
+  return result.lockedHash !== null || (result.lockedUnchanged ?? null) !== null;
 }
 
 /** The event of a promise that did not hold, and the warning that goes with it. */

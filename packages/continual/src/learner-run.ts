@@ -321,7 +321,7 @@ export class LearnerRun {
       accuracies,
       bitExactOldLogits,
     });
-    if (promisesBits(this.#record.learned[task.id]!)) {
+    if (this.#record.learned.some(promisesBits)) {
       for (const event of brokenPromiseEvents(learner.name, task.id, changed, lockedUnchanged))
         this.#emit(event);
     }

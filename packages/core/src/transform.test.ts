@@ -22,12 +22,12 @@ test("normalises in double, rounded to float32 once: (byte / 255 - mean) / std",
 });
 
 test("moves a pixel with all its channels, and normalises each channel by its own figures", () => {
-  const normalise = { kind: "normalise", mean: [0, 100 / 255], std: [1 / 255, 1 / 255] } as const;
+  const normalise = { kind: "normalise", mean: [0, 100 / 255], std: [1 / 255, 2 / 255] } as const;
 
   const found = read(
     [{ kind: "permute", permutation: [2, 0, 1] }, normalise],
     [1, 3, 2],
-    [0, 100, 1, 101, 2, 102],
+    [0, 100, 1, 102, 2, 104],
   );
 
   expect(found.map(Math.round)).toEqual([2, 2, 0, 0, 1, 1]);

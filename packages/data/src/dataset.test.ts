@@ -161,19 +161,19 @@ function labelled(labels: readonly number[], classes: readonly string[]) {
 }
 
 test("a class without training images is left out wherever it stands, with its test images and a warning that names it", () => {
-  const classes = ["none", "bowler", "fez", "top hat", "cap"];
-  const train = labelled([3, 1, 1, 3], classes);
-  const test = labelled([4, 3, 2, 1, 4], classes);
+  const classes = ["none", "bowler", "fez", "top hat", "cap", "beret"];
+  const train = labelled([3, 1, 5, 3], classes);
+  const test = labelled([4, 3, 2, 1, 4, 5], classes);
 
   const dataset = createDataset("hats", train, test);
 
-  expect(dataset.classes).toEqual(["bowler", "top hat"]);
-  expect(dataset.train).toEqual({ ...train, labels: Uint8Array.of(1, 0, 0, 1), classes: dataset.classes });
+  expect(dataset.classes).toEqual(["bowler", "top hat", "beret"]);
+  expect(dataset.train).toEqual({ ...train, labels: Uint8Array.of(1, 0, 2, 1), classes: dataset.classes });
   expect(dataset.train.images).toBe(train.images);
   expect(dataset.test).toEqual({
-    images: Uint8Array.of(10, 30),
+    images: Uint8Array.of(10, 30, 50),
     shape: [1, 1, 1],
-    labels: Uint8Array.of(1, 0),
+    labels: Uint8Array.of(1, 0, 2),
     classes: dataset.classes,
   });
   expect(dataset.warnings).toEqual([

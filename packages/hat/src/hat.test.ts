@@ -13,7 +13,7 @@ import {
   type Backend,
   type Network,
 } from "@milliner/core";
-import { run, type Schedule } from "@milliner/continual";
+import { readerOf, run, takeSnapshot, type Schedule } from "@milliner/continual";
 import { learnerConformance, syntheticScenario, testContext } from "@milliner/continual/testing";
 import { Hat } from "./hat.ts";
 import type { HatOptions } from "./options.ts";
@@ -82,6 +82,25 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
       await expect(learner.learn(task, testContext())).rejects.toMatchObject({ code: "TASK_UNFINISHED" });
     }
     learner.dispose();
+  });
+
+  test("a checkpoint whose masks are not of the tasks that have heads is refused, and changes nothing", async () => {
+    const learner = hat(mlp, backend);
+    try {
+      for (const task of scenario.tasks.slice(0, 2)) await learner.learn(task, testContext());
+      const sound = await takeSnapshot(learner);
+
+      for (const masks of [[0], [1, 0], []]) {
+        const values = new Map(sound.values).set("masks", masks);
+        await expect(learner.load(readerOf({ ...sound, values }, "it"))).rejects.toMatchObject({
+          name: "CheckpointError",
+          message: expect.stringContaining(`heads of tasks [0, 1], masks of [${masks.join(", ")}]`),
+        });
+      }
+      expect(await takeSnapshot(learner)).toEqual(sound);
+    } finally {
+      learner.dispose();
+    }
   });
 
   test("a layer called like another one's parameter learns", async () => {

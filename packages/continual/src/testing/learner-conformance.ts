@@ -304,8 +304,16 @@ export function learnerConformance(subject: LearnerSubject): readonly LearnerCla
         await assert.rejects(stopped, (error) => error === enough);
         const sound = await takeSnapshot(learner);
         const images = bits(learner, first);
+        // Of another run: what is taken of it before it is refused shows.
+        let other = sound;
+        await withLearner(async (another) => {
+          await learn(another, first, { seed: 2 });
+          const again = learn(another, second, { seed: 2, onCheckpoint: () => Promise.reject(enough) });
+          await assert.rejects(again, (error) => error === enough);
+          other = await takeSnapshot(another);
+        });
 
-        for (const { how, snapshot } of spoiled(sound)) {
+        for (const { how, snapshot } of spoiled(other)) {
           await assert.rejects(
             learner.load(readerOf(snapshot, "the spoiled snapshot")),
             CheckpointError,

@@ -173,4 +173,8 @@ test("sums unite what is laid out alike, however it came about, and refuse the r
   expect(() => channelSpaces(network([2, 1, 1], residual(pixels, sequential(flatten(), linear(4)))))).toThrow(
     /"add1" adds conv1 \(2 x 2\) and fc1 \(4\): .* put a conv2d\(n, 1\) or a linear\(n\) behind what is joined/,
   );
+  const parts = (a: number, b: number) => concat(linear(a), linear(b));
+  expect(() => channelSpaces(network([4], residual(parts(2, 3), parts(3, 2))))).toThrow(
+    expect.objectContaining({ code: "MIXED_UNITS" }),
+  );
 });

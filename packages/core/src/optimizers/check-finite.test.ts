@@ -70,4 +70,36 @@ describe.each(availableBackends())("on $name", (backend) => {
       }
     },
   );
+
+  test.each(Object.entries(optimizers))(
+    "%s writes nothing whichever of many parameters has a gradient that is no number",
+    (_, make) => {
+      // 18 parameters: more than one sum of squares takes at a time.
+      const deep = network([2], ...Array.from({ length: 9 }, () => linear(2)));
+      const parameters = initialise(deep, { backend, seed: 1 });
+      const optimizer = make();
+      for (const bad of [undefined, ...parameters.keys()]) {
+        tidy(() => {
+          const tape = new Tape();
+          const x = tensor([1, 2, 3, 4], [2, 2], { backend });
+          const loss = crossEntropy(forward(deep, parameters, x, { tape }), Int32Array.of(0, 1), tape);
+          const gradients = tape.backward(loss);
+          if (bad !== undefined) gradients.get(parameters.get(bad)!)!.data.fill(NaN, 1);
+          const before = [...parameters.values()].map((leaf) => leaf.toArray());
+          const step = (): void => optimizer.step(parameters, gradients);
+
+          if (bad === undefined) return step(); // so that there is a state to be written
+          expect(step).toThrow(
+            expect.objectContaining({
+              code: "NON_FINITE_GRADIENT",
+              message: expect.stringContaining(`"${bad}"`),
+            }),
+          );
+          expect([...parameters.values()].map((leaf) => leaf.toArray())).toEqual(before);
+        });
+      }
+      optimizer.dispose();
+      for (const leaf of parameters.values()) leaf.dispose();
+    },
+  );
 });
