@@ -106,7 +106,7 @@ export class RunFolder {
       if (!resume && (places.length > 0 || (await list(path)).includes(resultName))) {
         throw new ConfigError(
           "RUN_EXISTS",
-          `${path} holds a run already; resume it, or choose another folder`,
+          `${path} holds a run already; go on with it (--resume, in code resume: true), or choose another folder`,
         );
       }
       return folder;

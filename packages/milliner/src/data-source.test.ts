@@ -87,7 +87,24 @@ test("other images than those of the run are refused by the folder that was give
 
   await expect(exportRun(out, { data: other, threads: 1 })).rejects.toMatchObject({
     code: "OTHER_DATA",
-    message: `${other} does not hold the images that the run was trained on (my hats); name their folder with --data`,
+    message: `${other} does not hold the images that the run was trained on (my hats, from ${own}); name their folder with --data`,
+  });
+});
+
+test("images that are gone are asked for by the folder that had them and the option that names another", async () => {
+  const [out, gone] = [join(folder, "left behind"), join(folder, "gone hats")];
+  await saveFolder(gone, tinyDataset());
+  await train({
+    settings: { ...tinySettings, data: gone, epochs: 1, tasks: 1, controls: [] },
+    out,
+    threads: 1,
+    verify: false,
+  });
+  rmSync(gone, { recursive: true });
+
+  await expect(exportRun(out, { threads: 1 })).rejects.toMatchObject({
+    code: "FILE_MISSING",
+    message: `${gone}, which had the run's images (gone hats), does not exist; check the path, or name it with --data`,
   });
 });
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { ConfigError } from "@milliner/core";
 import {
   DataError,
@@ -11,7 +12,7 @@ import {
   type DatasetSource,
   type DownloadProgress,
 } from "@milliner/data";
-import type { RunNotes } from "./settings/run-file.ts";
+import type { RunFile, RunNotes } from "./settings/run-file.ts";
 import type { DatasetName, Settings } from "./settings/settings.ts";
 
 /** How a run's images are got. */
@@ -78,36 +79,52 @@ export function hashImages({ train, test }: Dataset): string {
 /**
  * Holds a run to its images: with others the bits and the figures would be those of no run.
  * @param given - what messages call the images that are there
+ * @param own - where the run had its own, if elsewhere
  * @throws ConfigError (`OTHER_DATA`)
  */
-export function checkImages(dataset: Dataset, notes: RunNotes, given: string = dataset.name): Dataset {
+export function checkImages(
+  dataset: Dataset,
+  notes: RunNotes,
+  given: string = dataset.name,
+  own: string | null = null,
+): Dataset {
   if (hashImages(dataset) === notes.imagesSha256) return dataset;
+  const which = own === null || own === given ? notes.dataset : `${notes.dataset}, from ${own}`;
   throw new ConfigError(
     "OTHER_DATA",
-    `${given} does not hold the images that the run was trained on (${notes.dataset}); name their folder with --data`,
+    `${given} does not hold the images that the run was trained on (${which}); name their folder with --data`,
   );
 }
 
 /**
- * The images of an earlier run, to look at it again, from where it had them or from the folder `settings.data`.
- * @throws DataError (`FILE_MISSING`) when they were in memory only, and as `loadData` does; ConfigError (`OTHER_DATA`) when they
- *   are others
+ * The images of an earlier run, to look at it again, from where it had them or from another folder.
+ * @param given - that folder
+ * @throws DataError (`FILE_MISSING`) when they are gone, or were in memory only, and as `loadData` does; ConfigError
+ *   (`OTHER_DATA`) when they are others
  */
 export async function loadDataAgain(
-  settings: Settings,
-  notes: RunNotes,
+  { settings, notes }: RunFile,
+  given: string | null,
   options: DataOptions = {},
 ): Promise<Dataset> {
-  if (notes.source === "memory" && settings.data === null) {
+  const { data: own, range } = settings;
+  const folder = given ?? own;
+  if (notes.source === "memory" && folder === null) {
     throw new DataError(
       "FILE_MISSING",
       `the run was trained on ${notes.dataset} in memory, which is gone; give its images as a folder with --data`,
     );
   }
-  const { data, range } = settings;
-  const dataset =
-    data === null
-      ? (await loadData(settings, options)).dataset
-      : await loadFolder(data, { name: notes.dataset, range: range ?? undefined });
-  return checkImages(dataset, notes, data ?? dataset.name);
+  if (folder === null) {
+    const { dataset } = await loadData(settings, options);
+    return checkImages(dataset, notes);
+  }
+  if (folder === own && !existsSync(folder)) {
+    throw new DataError(
+      "FILE_MISSING",
+      `${folder}, which had the run's images (${notes.dataset}), does not exist; check the path, or name it with --data`,
+    );
+  }
+  const dataset = await loadFolder(folder, { name: notes.dataset, range: range ?? undefined });
+  return checkImages(dataset, notes, folder, own);
 }

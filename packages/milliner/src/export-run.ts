@@ -167,13 +167,12 @@ async function runtimeFor(
 }
 
 async function scenarioOf({ file }: LearnedRun, options: ExportRunOptions): Promise<Scenario> {
-  const settings =
-    options.data === undefined ? file.settings : { ...file.settings, data: resolve(options.data) };
+  const given = options.data === undefined ? null : resolve(options.data);
   const dataset =
     options.dataset === undefined
-      ? await loadDataAgain(settings, file.notes, options)
+      ? await loadDataAgain(file, given, options)
       : checkImages(options.dataset, file.notes);
-  return makeScenario(settings, dataset, file.notes.normalisation);
+  return makeScenario(file.settings, dataset, file.notes.normalisation);
 }
 
 async function exportTask(

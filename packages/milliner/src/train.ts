@@ -47,7 +47,7 @@ export interface TrainOptions extends Omit<DataOptions, "signal"> {
   readonly onBrokenPromise?: "throw" | "warn";
   /** Abort it to stop; the run can be resumed then. */
   readonly signal?: AbortSignal;
-  /** Is told where the run goes, before it begins. */
+  /** Is told where the run goes, before it begins and once the folder is its own. */
   readonly onStart?: (start: TrainStart) => void;
   readonly onEvent?: (event: RunEvent) => void;
   readonly onWarning?: (message: string) => void;
@@ -153,14 +153,6 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
   const notes =
     before?.notes ?? notesOf(settings, dataset, scenario, normalisation, device, options, warnings);
   const canVerify = options.verify !== false && (notes.source !== "memory" || settings.data !== null);
-  options.onStart?.({
-    name,
-    folder,
-    settings,
-    device,
-    learners: [learner, ...controls].map((each) => each.name),
-    tasks: scenario.tasks.length,
-  });
   try {
     const result = await run(scenario, learner, {
       seed: settings.seed,
@@ -171,6 +163,14 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
       // What lies there of a run that came to nothing is written over.
       onOpen: async () => {
         if (before === null) await begin(folder, { name, settings, notes }, options);
+        options.onStart?.({
+          name,
+          folder,
+          settings,
+          device,
+          learners: [learner, ...controls].map((each) => each.name),
+          tasks: scenario.tasks.length,
+        });
       },
       makeLearner,
       onBrokenPromise: options.onBrokenPromise ?? "throw",
@@ -276,7 +276,7 @@ async function imagesOf(
     const { dataset } = options;
     return { dataset: before === null ? dataset : checkImages(dataset, before.notes), settings };
   }
-  if (before !== null) return { dataset: await loadDataAgain(settings, before.notes, options), settings };
+  if (before !== null) return { dataset: await loadDataAgain(before, settings.data, options), settings };
   const { dataset, published } = await loadData(settings, options);
   return { dataset, settings: { ...settings, dataset: published } };
 }

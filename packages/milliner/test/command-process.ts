@@ -30,7 +30,8 @@ export function start(
 ): Running {
   const child = spawn(process.execPath, [command, ...args], {
     cwd: folder,
-    env: { ...process.env, ...variables },
+    // Whoever runs the tests may have been started by a package manager; the command was not.
+    env: { ...process.env, npm_config_user_agent: undefined, ...variables },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];

@@ -258,7 +258,7 @@ describe("an interruption", () => {
     const whole = await milliner([...trainArgs(join(folder, "whole"), long), "--quiet", "--json"], folder);
 
     expect(intruder.status).toBe(75);
-    expect(intruder.stderr).toContain("is in use by process");
+    expect(intruder.stderr).toMatch(/^error: .* is in use by process/);
     expect(interrupted.status).toBe(130);
     expect(interrupted.stdout).toBe("");
     const sameCommand = ["milliner", ...trainArgs(run, long), "--resume"].map((word) =>
@@ -280,7 +280,8 @@ describe("an interruption", () => {
     "by %s, several at once too, ends with %i, the last line, a checkpoint, and without the lock",
     async (signal, expected) => {
       const run = join(folder, `ended by ${signal}`);
-      const running = start([...trainArgs(run, long), "--json"], folder);
+      const byNpm = { npm_config_user_agent: "npm/11.6.2 node/v24.11.0 linux x64" };
+      const running = start([...trainArgs(run, long), "--json"], folder, byNpm);
       await running.reaches(run, '"epoch":1,');
 
       for (let i = 0; i < 5; i++) {
@@ -290,7 +291,7 @@ describe("an interruption", () => {
       const { status, stdout, stderr } = await running.finished;
 
       expect(status).toBe(expected);
-      expect(stderr).toMatch(/interrupted; to go on: milliner train .* --resume\n$/);
+      expect(stderr).toMatch(/interrupted; to go on: npx milliner train .* --resume\n$/);
       expect(JSON.parse(stdout)).toEqual({
         error: { name: "Interrupted", code: signal, message: `interrupted by ${signal}`, retry: false },
       });
@@ -432,7 +433,7 @@ describe("bad input ends with 2 and one sentence", () => {
     const other = await milliner([...trainArgs(run, { ...short, lr: 0.5 }), "--resume"], folder);
 
     expect([again.status, other.status]).toEqual([2, 2]);
-    expect(again.stderr).toContain("holds a run already");
+    expect(again.stderr).toMatch(/^error: .* holds a run already; go on with it \(--resume, .*\n$/);
     expect(other.stderr).toContain("was begun with lr 0.2, and a run keeps its settings");
   });
 
@@ -577,7 +578,7 @@ describe("other ends", () => {
     expect(readFileSync(join(run, "run.yaml"), "utf8")).toMatch(/^lr: 0.2$/m);
   });
 
-  test("other images than those of the run are refused, to go on with as to export", async () => {
+  test("other images than those of the run are refused, to go on with as to export and to verify", async () => {
     const run = join(folder, "own images");
     const other = join(folder, "other images");
     const inverted = tinyDataset();
@@ -591,10 +592,13 @@ describe("other ends", () => {
       folder,
     );
     const exported = await milliner(["export", run, "--data", other], folder);
+    const verified = await milliner(["verify", run, "--data", other], folder);
 
-    for (const { status, stderr } of [resumed, exported]) {
+    for (const { status, stderr } of [resumed, exported, verified]) {
       expect(status).toBe(2);
-      expect(stderr).toContain("does not hold the images that the run was trained on");
+      expect(stderr).toContain(
+        `error: ${other} does not hold the images that the run was trained on (tiny images, from ${data})`,
+      );
     }
   });
 

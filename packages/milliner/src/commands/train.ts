@@ -2,6 +2,7 @@ import { join, relative, resolve } from "node:path";
 import { ConfigError } from "@milliner/core";
 import { brokenPromises } from "@milliner/continual";
 import { Option, type Command } from "commander";
+import { calledAs } from "../called-as.ts";
 import { Failed, Interrupted } from "../exit-status.ts";
 import type { Output } from "../output.ts";
 import { presetNamed } from "../presets/index.ts";
@@ -158,7 +159,7 @@ function goOn(args: readonly string[], { out, seeds, resume }: TrainFlags, folde
   const place = isPlaced || folder === null ? [] : ["--out", relative("", folder) || "."];
   // Without a place nothing has been begun, and --resume would go on with the run before.
   const again = resume === true || (!isPlaced && folder === null) ? [] : ["--resume"];
-  return ["milliner", ...args, ...place, ...again].map(quoted).join(" ");
+  return [calledAs(), ...[...args, ...place, ...again].map(quoted)].join(" ");
 }
 
 function quoted(word: string): string {

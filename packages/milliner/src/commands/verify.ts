@@ -31,13 +31,13 @@ export function addVerify(program: Command, output: Output): void {
     .addOption(new Option("--tell-parent").hideHelp())
     .option("--json", "print one JSON object")
     .action(async (run: string, flags: VerifyFlags) => {
-      const { notes, ...file } = await readRunFile(run);
-      const settings =
-        flags.data === undefined ? file.settings : { ...file.settings, data: resolve(flags.data) };
+      const file = await readRunFile(run);
+      const { notes, settings } = file;
+      const given = flags.data === undefined ? null : resolve(flags.data);
       const { backend } = openDeviceOf(run, notes, flags, (message) => output.note(`warning: ${message}\n`));
       const scenario = makeScenario(
         settings,
-        await loadDataAgain(settings, notes, { offline: true }),
+        await loadDataAgain(file, given, { offline: true }),
         notes.normalisation,
       );
       const found = await verifyRun(
