@@ -1,7 +1,7 @@
 import { promisesBits, type LearnerResult, type RunResult } from "@milliner/continual";
 import { counted } from "./counted.ts";
 import { deviceText } from "./device.ts";
-import { duration, percent, textTable } from "./table.ts";
+import { clip, duration, percent, textTable } from "./table.ts";
 import type { Trained } from "./train.ts";
 
 /** What came of a run, for people: every accuracy beside those of its controls. */
@@ -17,12 +17,12 @@ export function resultTable({ name, folder, settings, device, result }: Trained)
   const table = textTable([
     ["accuracy", ...columns.map(([learner]) => learner)],
     ...result.tasks.map((task, id) =>
-      row(`task ${id}: ${task.name}`, ({ matrix }) => percent(matrix.at(-1)?.[id])),
+      row(`task ${id}: ${clip(task.name)}`, ({ matrix }) => percent(matrix.at(-1)?.[id])),
     ),
     row("mean", ({ acc }) => percent(acc)),
     row("forgetting", ({ forgetting }) => percent(forgetting)),
     row("forward transfer", ({ fwt }) => percent(fwt)),
-    row("old logits bit-exact", ({ bitExactOldLogits }) => (bitExactOldLogits ? "yes" : "no")),
+    row("old logits bit-exact", bitExact),
     row("time", ({ seconds }) => duration(seconds)),
   ]);
   return [
@@ -34,6 +34,12 @@ export function resultTable({ name, folder, settings, device, result }: Trained)
   ].join("");
 }
 
+/** Of one task there is nothing older: only that it changed can be said. */
+function bitExact({ tasks, bitExactOldLogits }: LearnerResult): string {
+  if (!bitExactOldLogits) return "no";
+  return tasks.length === 1 ? "-" : "yes";
+}
+
 function exactness(result: RunResult): string {
   const where = {
     memory: "in memory",
@@ -43,8 +49,9 @@ function exactness(result: RunResult): string {
   const changed = promisesBits(result)
     ? "TEST LOGITS OF EARLIER TASKS CHANGED"
     : "test logits of earlier tasks changed, as they may without locks";
-  const logits = result.bitExactOldLogits ? "every task kept its test logits, bit for bit" : changed;
   const hash = result.lockedHash === null ? "" : `\nlocked elements: sha256 ${result.lockedHash}`;
+  if (bitExact(result) === "-") return `one task: nothing to compare yet${hash}`;
+  const logits = result.bitExactOldLogits ? "every task kept its test logits, bit for bit" : changed;
   return `${logits} (checked ${where})${hash}`;
 }
 
@@ -87,7 +94,7 @@ export function seedsTable(runs: readonly Trained[]): string {
     `seed ${settings.seed}`,
     percent(result.acc),
     percent(result.forgetting),
-    result.bitExactOldLogits ? "yes" : "no",
+    bitExact(result),
     ...names.map((name) => percent(result.controls[name]?.acc)),
     duration(result.seconds),
   ];

@@ -15,13 +15,25 @@ export function textTable(rows: readonly (readonly string[])[]): string {
     .join("");
 }
 
+/** The start of a name, where all of it would make a table wider than a terminal. */
+export function clip(name: string, characters = 40): string {
+  const all = Array.from(name);
+  return all.length <= characters ? name : `${all.slice(0, characters - 3).join("")}...`;
+}
+
+/** A small difference; null where none was measured. */
+export function difference(value: number | null): string | null {
+  return value === 0 ? "0" : (value?.toExponential(1) ?? null);
+}
+
 /** A fraction as percent, `-` where there is none. */
 export function percent(fraction: number | null | undefined, digits = 2): string {
   return fraction === null || fraction === undefined ? "-" : `${(100 * fraction).toFixed(digits)} %`;
 }
 
-/** Seconds for people: `12.3 s`, `4 min 05 s`, `2 h 03 min`. */
+/** Seconds for people: `under 0.1 s`, `12.3 s`, `4 min 05 s`, `2 h 03 min`. */
 export function duration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.05) return "under 0.1 s";
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   const two = (value: number): string => String(value).padStart(2, "0");

@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { Failed } from "../exit-status.ts";
 import { exportRun, type ExportedRun, type ExportedTask } from "../export-run.ts";
 import type { Output } from "../output.ts";
-import { bytes, percent, textTable } from "../table.ts";
+import { bytes, clip, difference as logitDifference, percent, textTable } from "../table.ts";
 import { untilInterrupted } from "./interruption.ts";
 import { deviceOption, givenPath, threadsOption, type ComputeFlags } from "./options.ts";
 
@@ -72,12 +72,12 @@ function taskOf(text: string): readonly number[] | "all" {
 
 function exportTable({ folder, tasks, runtime }: ExportedRun): string {
   const rows = tasks.map((task) => [
-    `task ${task.task}: ${task.name}`,
+    `task ${task.task}: ${clip(task.name)}`,
     task.file,
     bytes(task.bytes),
     `${((100 * task.bytes) / task.denseBytes).toFixed(1)} %`,
     task.images === 0 ? "-" : `${task.sameArgmax} of ${task.images}`,
-    task.largestDifference === null ? "-" : task.largestDifference.toExponential(1),
+    logitDifference(task.largestDifference) ?? "-",
     percent(task.accuracy),
     percent(task.runAccuracy),
     task.sameBitsAsMasked === null ? "-" : task.sameBitsAsMasked ? "yes" : "NO",

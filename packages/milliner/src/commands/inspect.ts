@@ -10,7 +10,7 @@ import { fastMode } from "../device.ts";
 import type { Output } from "../output.ts";
 import { summariseRun, type RunSummary } from "../run-summary.ts";
 import { settingsYaml } from "../settings/run-file.ts";
-import { bytes, percent, textTable } from "../table.ts";
+import { bytes, clip, percent, textTable } from "../table.ts";
 import { givenPath } from "./options.ts";
 
 // What a reader of the whole file may take: ONNX itself ends at 2 GiB.
@@ -115,7 +115,7 @@ function runText(run: RunSummary): string {
     ? `done${acc}`
     : `${run.learned.length} of ${counted(notes.tasks.length, "task")} learned, not done`;
   const tasks = run.learned.map(({ name, accuracy, epochs }, task) => [
-    `task ${task}: ${printable(name)}`,
+    `task ${task}: ${clip(printable(name))}`,
     percent(accuracy),
     counted(epochs, "epoch"),
   ]);
@@ -123,7 +123,7 @@ function runText(run: RunSummary): string {
     `${run.run}: ${run.name}, ${notes.learner} on ${notes.device}${notes.isa === null ? "" : ` (${[notes.isa, ...fastMode(notes.precision)].join(", ")})`}, ${state}\n\n`,
     textTable(tasks),
     tasks.length > 0 ? "\n" : "",
-    run.bitExactOldLogits === null
+    run.bitExactOldLogits === null || (run.bitExactOldLogits && notes.tasks.length === 1)
       ? ""
       : `old logits bit-exact: ${run.bitExactOldLogits ? "yes" : run.lockedHash === null ? "no" : "NO"}\n`,
     run.lockedHash === null ? "" : `locked elements: sha256 ${run.lockedHash}\n`,

@@ -45,6 +45,7 @@ function row({ learner, figures, matrix }: History, i: number): Html {
       ${head}
       <td colspan="6" class="none">not finished: ${counted(matrix.length, "task")} evaluated</td>
     </tr>`;
+  const same = !figures.bitExactOldLogits ? "no" : matrix.length === 1 ? "–" : "yes";
   const forgetting = figures.forgetting === null ? "–" : (figures.forgetting * 100).toFixed(2);
   return html`<tr class="${first}">
     ${head}
@@ -52,7 +53,7 @@ function row({ learner, figures, matrix }: History, i: number): Html {
     <td>${points(figures.bwt)}</td>
     <td>${forgetting}</td>
     <td>${points(figures.fwt)}</td>
-    <td>${figures.bitExactOldLogits ? "yes" : "no"}</td>
+    <td>${same}</td>
     <td>${duration(figures.seconds)}</td>
   </tr>`;
 }

@@ -1,4 +1,5 @@
 import { counted } from "../counted.ts";
+import { difference } from "../table.ts";
 import { bytes, count, percent } from "./figure-text.ts";
 import { html, type Html } from "./html.ts";
 import type { ReportModel } from "./report-input.ts";
@@ -52,12 +53,6 @@ function row(model: ReportModel): Html {
   const same =
     compared && model.sameArgmax !== null ? `${count(model.sameArgmax)} / ${count(model.images)}` : "–";
   const ties = model.ties !== null && model.ties > 0 ? ` (${counted(model.ties, "tie")})` : "";
-  const difference =
-    model.largestDifference === null
-      ? "–"
-      : model.largestDifference === 0
-        ? "0"
-        : model.largestDifference.toExponential(1);
   return html`<tr>
     <th scope="row"><span class="no">${model.task}</span> ${model.name}</th>
     <td class="text"><code>${model.file}</code></td>
@@ -65,7 +60,7 @@ function row(model: ReportModel): Html {
     <td>${share === null ? "–" : meter(share)}</td>
     <td>${count(model.parameters)}</td>
     <td>${same}${ties}</td>
-    <td>${difference}</td>
+    <td>${difference(model.largestDifference) ?? "–"}</td>
     <td>${verdict(model.ok)}</td>
   </tr>`;
 }

@@ -16,9 +16,10 @@ export function bytes(count: number | null): string {
   return count < 1e6 ? `${(count / 1000).toFixed(1)} kB` : `${(count / 1e6).toFixed(2)} MB`;
 }
 
-/** Seconds as "51 s", "4 min 12 s", "2 h 5 min". */
+/** Seconds as "under 0.1 s", "51 s", "4 min 12 s", "2 h 5 min". */
 export function duration(seconds: number): string {
   const whole = Math.round(seconds);
+  if (seconds > 0 && seconds < 0.05) return "under 0.1 s";
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);

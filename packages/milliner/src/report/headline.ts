@@ -19,7 +19,7 @@ export function headline({ result }: ReportInput, run: RunHistory): Html {
     <h1>${run.scenario}</h1>
     <p class="what"><span>${run.method.learner}</span><span>${counted(run.tasks, "task")}</span>${seed}</p>
     <p class="verdict">${result === null ? unfinished(run) : verdict(run)}</p>
-    ${result === null ? null : bits(result)}
+    ${result === null ? null : bits(result, run.tasks)}
   </header>`;
 }
 
@@ -49,9 +49,10 @@ function unfinished({ method, tasks }: RunHistory): Html {
 }
 
 /** A promise that was kept or broken, or, of a method that locks nothing and so promises nothing, a figure. */
-function bits(result: ReportResult): Html {
+function bits(result: ReportResult, tasks: number): Html {
   const { learner, bitExactOldLogits: same, bitExactCheckedIn } = result;
   const where = checkedIn[bitExactCheckedIn];
+  if (same && tasks === 1) return html`<p class="bits">One task: no earlier logits to compare yet</p>`;
   const word = same ? "yes" : "no";
   if (!promisesBits(result)) {
     return html`<p class="bits">

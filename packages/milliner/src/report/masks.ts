@@ -33,11 +33,7 @@ export function masks({ method }: RunHistory): Html {
       (space) =>
         html`<section class="space">
           <h3>${space.name} <small>${counted(space.units, "unit")}</small></h3>
-          ${picture(space, columns, name)}
-          <details>
-            <summary>Units that two tasks share</summary>
-            ${overlapTable(space, name)}
-          </details>
+          ${picture(space, columns, name)} ${space.rows.length < 2 ? null : overlap(space, name)}
         </section>`,
     )}
     ${left === 0 ? null : html`<p class="note">${counted(left, "more channel space")} ${left === 1 ? "is" : "are"} not shown.</p>`}`;
@@ -129,6 +125,13 @@ export function runs(columns: Uint8Array, middle: number): string {
     start = columns.indexOf(1, end);
   }
   return parts.join("");
+}
+
+function overlap(space: Space, name: (task: number) => string): Html {
+  return html`<details>
+    <summary>Units that two tasks share</summary>
+    ${overlapTable(space, name)}
+  </details>`;
 }
 
 function overlapTable({ rows }: Space, name: (task: number) => string): Html {

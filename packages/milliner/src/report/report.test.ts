@@ -195,6 +195,42 @@ describe("the report of a run", () => {
     expect(text).toMatch(/\b1 unit\b/);
   });
 
+  test("of one task claims nothing of earlier ones, and offers no comparison of two", async () => {
+    await writeSyntheticRun(folder, { tasks: 1 });
+
+    const page = await report();
+
+    expect(textOf(page)).toContain("One task: no earlier logits to compare yet");
+    const controls = /<section id="controls"[\s\S]*?<\/section>/.exec(page)?.[0] ?? "";
+    expect(textOf(controls)).toContain("method 98.50\u00a0%");
+    expect(controls).not.toContain(">yes<");
+    expect(page).not.toContain("✓ Logits");
+    expect(page).not.toContain("Units that two tasks share");
+  });
+
+  test("names the bands of training curves where no curve, however low or high, can be", async () => {
+    await writeSyntheticRun(folder);
+    const path = join(folder, "events.jsonl");
+    const events = await readFile(path, "utf8");
+    let epoch = 0;
+    await writeFile(
+      path,
+      events.replace(/"validationAccuracy":[\d.]+/g, () => `"validationAccuracy":${(epoch++ % 11) / 10}`),
+    );
+
+    const page = await report();
+
+    const [picture = ""] = /<section id="training"[\s\S]*?<svg[\s\S]*?<\/svg>/.exec(page) ?? [];
+    const bands = [...picture.matchAll(/class="band"[^>]* y="([\d.]+)"/g)].map((match) => Number(match[1]));
+    const curves = [...picture.matchAll(/<path class="line \w+" d="([^"]*)"/g)].flatMap((match) =>
+      [...match[1]!.matchAll(/,(-?[\d.]+)/g)].map((y) => Number(y[1])),
+    );
+    expect(bands).toHaveLength(2);
+    expect(curves.length).toBeGreaterThan(20);
+    const letters = 9; // above the line that they stand on
+    for (const band of bands) expect(curves.filter((y) => y > band - letters && y < band + 3)).toEqual([]);
+  });
+
   test("draws loss curves with gaps where a loss was not finite", async () => {
     await writeSyntheticRun(folder);
     const events = await readFile(join(folder, "events.jsonl"), "utf8");

@@ -8,8 +8,10 @@ import type { ReportEpoch } from "./report-input.ts";
 
 const size = { width: 210, height: 190 };
 const edge = { right: 6, left: 36 };
-const accuracyBand = [10, 80] as const;
-const lossBand = [98, 168] as const;
+// The name of a band stands above it, where no curve can be.
+const accuracyBand = [20, 84] as const;
+const lossBand = [108, 168] as const;
+const nameAbove = 8;
 const mostPoints = 6000;
 
 /** Loss and accuracy of the method, epoch by epoch: one small picture a task, all on the same scales. */
@@ -105,10 +107,12 @@ function picture(task: number, name: string, epochs: readonly ReportEpoch[], sca
         ${percent(last.validationAccuracy)}, validation loss ${lossText} at the end
       </title>
       ${axis(accuracy, (tick) => (tick * 100).toFixed(0))}${axis(loss, (tick) => String(tick))}
-      <text class="band" x="${size.width - edge.right}" y="${accuracyBand[1] - 5}" text-anchor="end">
+      <text class="band" x="${size.width - edge.right}" y="${accuracyBand[0] - nameAbove}" text-anchor="end">
         accuracy, %
       </text>
-      <text class="band" x="${size.width - edge.right}" y="${lossBand[0] + 9}" text-anchor="end">loss</text>
+      <text class="band" x="${size.width - edge.right}" y="${lossBand[0] - nameAbove}" text-anchor="end">
+        loss
+      </text>
       <path class="line validation" d="${path("validationAccuracy", accuracy)}" />
       <path class="line train" d="${path("trainLoss", loss)}" />
       <path class="line validation" d="${path("validationLoss", loss)}" />
