@@ -119,7 +119,11 @@ describe("a split scenario", () => {
   });
 
   test.each([
-    [{ tasks: 4 }, "BAD_SPLIT", /6 classes, which do not make 4 tasks .*; tasks may be 1 to 3$/],
+    [
+      { tasks: 4 },
+      "BAD_SPLIT",
+      /^"counted" has 6 classes, which do not make 4 tasks .* each; tasks may be 1 to 3$/,
+    ],
     [{ tasks: 1e15 }, "BAD_SPLIT", /6 classes, which do not make 1000000000000000 tasks/],
     [
       { classesPerTask: 5 },
@@ -138,6 +142,15 @@ describe("a split scenario", () => {
     expect(cut).toThrow(ConfigError);
     expect(cut).toThrow(expect.objectContaining({ code }));
     expect(cut).toThrow(message);
+  });
+
+  test("one class and one task are spoken of in the singular", () => {
+    const { images, shape } = countedImages(4);
+    const set = createImageSet({ images, shape, count: 4 }, new Uint8Array(4), ["hat"]);
+
+    expect(() => splitScenario(createDataset("one", set, set), { seed: 1, tasks: 1 })).toThrow(
+      '"one" has 1 class, which does not make 1 task with at least 2 classes; get images of more classes',
+    );
   });
 
   test("a task whose classes have no image is refused by its part, number and classes", () => {

@@ -83,12 +83,15 @@ function classGroups(dataset: Dataset, options: SplitScenarioOptions): readonly 
   const size = options.classesPerTask ?? 2;
   const most = Math.floor(total / 2);
   if (tasks === undefined ? total % size === 1 : tasks > most) {
-    const cut = tasks === undefined ? `tasks of ${size} classes` : `${tasks} tasks`;
+    const cut =
+      tasks === undefined ? `tasks of ${size} classes` : `${tasks} ${tasks === 1 ? "task" : "tasks"}`;
+    const each = tasks === 1 ? "" : " each";
+    const classes = total === 1 ? "1 class, which does" : `${total} classes, which do`;
     const range =
       most === 0 ? "get images of more classes" : `tasks may be 1${most > 1 ? ` to ${most}` : ""}`;
     throw new ConfigError(
       "BAD_SPLIT",
-      `${dataset.name} has ${total} ${total === 1 ? "class" : "classes"}, which do not make ${cut} with at least 2 classes each; ${range}`,
+      `"${dataset.name}" has ${classes} not make ${cut} with at least 2 classes${each}; ${range}`,
     );
   }
   const sizes = tasks === undefined ? fullGroups(total, size) : evenGroups(total, tasks);

@@ -75,11 +75,9 @@ function parse(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new CheckpointError(
-      "DAMAGED",
-      `${path} cannot be read as JSON; resume the run, which writes it anew`,
-      { cause },
-    );
+    throw new CheckpointError("DAMAGED", `${path} is not JSON; resume the run, which writes it anew`, {
+      cause,
+    });
   }
 }
 

@@ -31,7 +31,7 @@ test("own images bear the name of their folder in the run and its files, not tha
   expect(model).not.toContain("mnist");
   await expect(
     train({ settings: { ...settings, tasks: 4 }, out: join(folder, "refused"), threads: 1 }),
-  ).rejects.toThrow(/^my hats has 6 classes, .*; tasks may be 1 to 3$/);
+  ).rejects.toThrow(/^"my hats" has 6 classes, .*; tasks may be 1 to 3$/);
 });
 
 test("a run of own images goes on, and is the same run, where these lie in a folder of another name", async () => {

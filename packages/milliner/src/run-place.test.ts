@@ -1,8 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { readRun } from "./report/read-run.ts";
 import { defaultRunFolder } from "./run-place.ts";
+import { summariseRun } from "./run-summary.ts";
+import { readRunFile } from "./settings/run-file.ts";
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "milliner-runs-"))));
@@ -29,4 +32,27 @@ test("a run goes where there is none yet, and is resumed where the newest is", a
 
 test("a folder of runs that is not there holds no run", async () => {
   expect(await defaultRunFolder("x", 0, false, join(folder, "none"))).toBe(join(folder, "none", "x-seed-0"));
+});
+
+test("a folder of several runs names them, in the order of their numbers, to every command", async () => {
+  for (const run of ["seed-10", "seed-2", "notes"]) mkdirSync(join(folder, run));
+  for (const run of ["seed-10", "seed-2"]) writeFileSync(join(folder, run, "run.yaml"), "");
+
+  for (const read of [readRunFile, summariseRun, readRun]) {
+    await expect(read(folder)).rejects.toMatchObject({
+      code: "NOT_A_RUN",
+      message: `${folder} holds the runs seed-2, seed-10; name one, such as ${join(folder, "seed-2")}`,
+    });
+  }
+});
+
+test("a run.yaml that is damaged is not asked for as one that a person wrote", async () => {
+  for (const text of ["", "name: [", "hats\n"]) {
+    writeFileSync(join(folder, "run.yaml"), text);
+
+    await expect(readRunFile(folder)).rejects.toMatchObject({
+      code: "DAMAGED",
+      message: `${join(folder, "run.yaml")} is damaged, not what milliner wrote; put a copy of it back, or train again into another folder`,
+    });
+  }
 });

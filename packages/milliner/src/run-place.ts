@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "@milliner/core";
@@ -25,6 +26,24 @@ export async function defaultRunFolder(
   const number = resume ? Math.max(1, newest) : newest + 1;
   return join(folder, number === 1 ? stem : `${stem}-${number}`);
 }
+
+/**
+ * Why a folder is not that of a run; where it holds those of several, as `train --seeds` makes them, which they are.
+ * @param lack - what it has not
+ */
+export async function notARun(folder: string, lack: string, cause?: unknown): Promise<CheckpointError> {
+  const entries = await readdir(folder).catch(() => []);
+  const runs = entries.filter((entry) => existsSync(join(folder, entry, "run.yaml"))).toSorted(byNumber);
+  const more = runs.length > mostNamed ? ` and ${runs.length - mostNamed} more` : "";
+  const sentence =
+    runs.length === 0
+      ? `${folder} is not the folder of a run: ${lack}`
+      : `${folder} holds the runs ${runs.slice(0, mostNamed).join(", ")}${more}; name one, such as ${join(folder, runs[0]!)}`;
+  return new CheckpointError("NOT_A_RUN", sentence, { cause });
+}
+
+const mostNamed = 8;
+const byNumber = new Intl.Collator("en", { numeric: true }).compare;
 
 async function list(folder: string): Promise<readonly string[]> {
   try {

@@ -362,8 +362,14 @@ describe("bad input ends with 2 and one sentence", () => {
       "'tpu' is invalid. Allowed choices are cpu, cuda, reference.",
     ],
     ["a device that is not there", [...trainArgs(none), "--device", "cuda"], "cuda"],
-    ["no threads", [...trainArgs(none), "--threads", "0"], "whole number from 1 up"],
-    ["seeds backwards", [...trainArgs(none), "--seeds", "3..1"], "A..B"],
+    [
+      "no threads",
+      [...trainArgs(none), "--threads", "0"],
+      "argument '0' is invalid. It must be a whole number from 1 up.",
+    ],
+    ["a seed below 0", [...trainArgs(none), "--seed=-1"], "It must be a whole number from 0 up."],
+    ["no task", ["export", none, "--task", "two"], "It must be a whole number from 0 up, or all."],
+    ["seeds backwards", [...trainArgs(none), "--seeds", "3..1"], "It must be A..B with A not above B"],
     ["more tasks than classes", trainArgs(none, { tasks: 5 }), "6 classes"],
     ["an empty --out", ["train", "split-mnist", "--data", data, "--out", ""], "'--out <folder>' argument ''"],
     [

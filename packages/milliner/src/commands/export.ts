@@ -67,7 +67,7 @@ function difference({ differs, accuracy, runAccuracy }: ExportedTask): string {
 function taskOf(text: string): readonly number[] | "all" {
   if (text === "all") return text;
   if (/^\d{1,9}$/.test(text)) return [Number(text)];
-  throw new InvalidArgumentError("It is a task's number, from 0 up, or all.");
+  throw new InvalidArgumentError("It must be a whole number from 0 up, or all.");
 }
 
 function exportTable({ folder, tasks, runtime }: ExportedRun): string {

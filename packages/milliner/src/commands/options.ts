@@ -19,7 +19,7 @@ export function wholeFrom(least: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least) return value;
-    throw new InvalidArgumentError(`It is a whole number from ${least} up.`);
+    throw new InvalidArgumentError(`It must be a whole number from ${least} up.`);
   };
 }
 
@@ -27,7 +27,8 @@ export function wholeFrom(least: number): (text: string) => number {
 export function seedRange(text: string): readonly number[] {
   const match = /^(\d{1,15})\.\.(\d{1,15})$/.exec(text);
   const [first, last] = [Number(match?.[1]), Number(match?.[2])];
-  if (match === null || last < first) throw new InvalidArgumentError("It is A..B, for example 0..4.");
+  if (match === null || last < first)
+    throw new InvalidArgumentError("It must be A..B with A not above B, for example 0..4.");
   if (last - first >= 1000) throw new InvalidArgumentError("At most 1000 seeds at a time.");
   return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }

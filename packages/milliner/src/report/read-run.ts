@@ -1,6 +1,7 @@
 import { basename, join, resolve } from "node:path";
 import { CheckpointError } from "@milliner/core";
 import { eventsFile, resultFile } from "@milliner/continual";
+import { notARun } from "../run-place.ts";
 import { readRunText } from "../run-text.ts";
 import { parseEvent, parseModels, parseResult } from "./narrow.ts";
 import type { ReportEvent, ReportInput } from "./report-input.ts";
@@ -17,10 +18,7 @@ export async function readRun(folder: string): Promise<ReportInput> {
   const eventsText = await readRunText(eventsFile(folder), "events.jsonl");
   const resultText = await readRunText(resultFile(folder), "result.json");
   if (eventsText === null && resultText === null) {
-    throw new CheckpointError(
-      "NOT_A_RUN",
-      `${folder} holds neither events.jsonl nor result.json; name the folder that "milliner train" wrote`,
-    );
+    throw await notARun(folder, "it holds neither events.jsonl nor result.json");
   }
   const configuration = await readRunText(join(folder, "run.yaml"), "run.yaml");
   const modelsText = await readRunText(verification, "verification.json");
@@ -30,7 +28,12 @@ export async function readRun(folder: string): Promise<ReportInput> {
   if (eventsText === null)
     remarks.push("events.jsonl is missing: capacity, masks and training curves cannot be shown.");
   const result =
-    resultText === null ? null : parseResult(parseJson(resultText, resultFile(folder)), resultFile(folder));
+    resultText === null
+      ? null
+      : parseResult(
+          parseJson(resultText, resultFile(folder), "resume the run, which writes it anew"),
+          resultFile(folder),
+        );
   const models = modelsText === null ? null : parseModels(parseJson(modelsText, verification), verification);
   return { name: basename(resolve(folder)), result, events, configuration, models, remarks };
 }
@@ -48,11 +51,11 @@ function parseLines(text: string, file: string, remarks: string[]): readonly Rep
   });
 }
 
-function parseJson(text: string, where: string): unknown {
+function parseJson(text: string, where: string, advice = "the file is damaged or not milliner's"): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new CheckpointError("BAD_JSON", `${where} is not JSON; the file is damaged or not milliner's`, {
+    throw new CheckpointError("BAD_JSON", `${where} is not JSON; ${advice}`, {
       cause,
     });
   }

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readResult } from "@milliner/continual";
 import { readRun, renderReport, writeReport } from "./index.ts";
 import { writeSyntheticRun } from "./testing/synthetic-run.ts";
 
@@ -312,6 +313,16 @@ describe("a hostile run", () => {
       code: "TOO_LARGE",
       message: expect.stringContaining("1099511627776 bytes") as string,
     });
+  });
+
+  test("with a torn result is sent to what writes it anew, as every command sends it", async () => {
+    await writeSyntheticRun(folder);
+    const path = join(folder, "result.json");
+    await writeFile(path, (await readFile(path, "utf8")).slice(0, -9));
+
+    const message = `${path} is not JSON; resume the run, which writes it anew`;
+    await expect(readRun(folder)).rejects.toThrow(message);
+    await expect(readResult(folder)).rejects.toThrow(message);
   });
 
   test("with a device in place of a file is refused", async () => {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { CheckpointError } from "@milliner/core";
+import { CheckpointError, ConfigError } from "@milliner/core";
 import { StoredJson } from "@milliner/continual";
 import { Document, isScalar, stringify, visit } from "yaml";
 import type { DeviceUsed } from "../device.ts";
@@ -9,6 +9,7 @@ import {
   readSettingsFile,
   type Experiment,
 } from "./experiment-file.ts";
+import { notARun } from "../run-place.ts";
 import { settingKeys, type Settings } from "./settings.ts";
 
 /** Where a run's images come from. Those in memory cannot be read again by another process. */
@@ -73,11 +74,11 @@ function notesYaml(notes: RunNotes): string {
 
 /**
  * Reads a run's `run.yaml`.
- * @throws CheckpointError (`NOT_A_RUN`, `BAD_VALUE`) when it is not that; ConfigError as `readExperimentFile`
+ * @throws CheckpointError (`NOT_A_RUN`, `DAMAGED`, `BAD_VALUE`) when it is not that; ConfigError as `readExperimentFile`
  */
 export async function readRunFile(run: string): Promise<RunFile> {
   const path = runFilePath(run);
-  const { whole } = parseSettingsFile(await readRunText(run, path), path);
+  const whole = parseRunFile(await readRunText(run, path), path);
   const file = new StoredJson(whole, path);
   if (!file.keys.includes("run")) {
     throw new CheckpointError("NOT_A_RUN", `${path} does not say how it was run; give the folder of a run`);
@@ -123,14 +124,26 @@ export async function readRunFile(run: string): Promise<RunFile> {
   };
 }
 
+/** A file that milliner wrote, and nobody has to write by hand. */
+function parseRunFile(text: string, path: string): unknown {
+  try {
+    return parseSettingsFile(text, path).whole;
+  } catch (cause) {
+    if (!(cause instanceof ConfigError && cause.code === "BAD_YAML")) throw cause;
+    throw new CheckpointError(
+      "DAMAGED",
+      `${path} is damaged, not what milliner wrote; put a copy of it back, or train again into another folder`,
+      { cause },
+    );
+  }
+}
+
 async function readRunText(run: string, path: string): Promise<string> {
   try {
     return await readSettingsFile(path);
   } catch (cause) {
     const isMissing = cause instanceof Error && "code" in cause && cause.code === "FILE_MISSING";
-    throw isMissing
-      ? new CheckpointError("NOT_A_RUN", `${run} is not the folder of a run: it has no run.yaml`, { cause })
-      : cause;
+    throw isMissing ? await notARun(run, "it has no run.yaml", cause) : cause;
   }
 }
 
