@@ -1,14 +1,24 @@
 // The checks of scripts/ see what they are there for: each is run in a small workspace with one thing wrong in it.
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { root } from "../scripts/workspace.mjs";
+import { manifestOf, packageFolders, root } from "../scripts/workspace.mjs";
 import { runCommand, type CommandResult } from "./command.ts";
 
 const folders: string[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+test("every published package is found from the root of a checkout, where README's lines are run", () => {
+  const published = packageFolders()
+    .map((folder) => manifestOf(folder))
+    .filter((manifest) => manifest.private !== true);
+
+  expect(published.length).toBeGreaterThan(5);
+  for (const { name } of published)
+    expect(existsSync(join(root, "node_modules", name, "package.json")), name).toBe(true);
 });
 
 /** A workspace of @milliner/data and @milliner/core in which nothing is wrong, but for the given files. */
