@@ -45,6 +45,13 @@ const files: readonly (readonly [kind: string, whatItIs: string, file: Uint8Arra
     "a table whose first line does not end",
     text(Array.from({ length: 784 }, (_, i) => `pixel${i}`).join()),
   ],
+  ["csv", "a table with commas in quotes", text('hat,shop\n"top, black",Luton\n"cap",Paris\n')],
+  ["csv", "a table whose second line is cut", text("label;1x1;1x2\n5;0")],
+  [
+    "text",
+    "a program of Python",
+    text("import numpy as np, os, sys\nfrom torch import nn, optim\n\nprint(nn)\n"),
+  ],
   ["text", "notes", text("Images of hats.\nTaken in 1923, mostly.\n")],
   ["text", "notes of one word", text("hats")],
   ["text", "notes that are cut within a character", text("Hüte ".repeat(200)).subarray(0, 2)],

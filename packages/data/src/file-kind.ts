@@ -217,13 +217,20 @@ function recogniseText(start: Uint8Array): FileKind | undefined {
   return isTable(shown) ? { kind: "csv", what: "a CSV table" } : { kind: "text", what: "plain text" };
 }
 
-/** Whether two lines have columns, or a first line that does not end has many: the names of 784 pixels, say. */
+/** Whether all lines have as many columns, or a first line that does not end has many: the names of 784 pixels, say. */
 function isTable(text: string): boolean {
-  const [first = "", second] = text.split(/\r?\n/);
+  const lines = text.trimEnd().split(/\r?\n/);
+  const last = lines.pop()!;
   return [",", ";", "\t"].some((separator) => {
-    const columns = first.split(separator).length;
-    if (second === undefined) return columns > 8;
-    const others = second.split(separator).length; // fewer where the end of `text` cuts the line
-    return others > 1 && others <= columns;
+    const columns = (line: string): number => line.replaceAll(/"[^"]*"/g, "").split(separator).length;
+    if (lines.length === 0) return columns(last) > 8;
+    const wanted = columns(lines[0]!);
+    // The end of `text` may cut the last line short.
+    return (
+      wanted > 1 &&
+      lines.every((line) => columns(line) === wanted) &&
+      columns(last) > 1 &&
+      columns(last) <= wanted
+    );
   });
 }

@@ -158,6 +158,16 @@ export class MessageReader {
     throw new OnnxError(code, printable(message), cause === undefined ? undefined : { cause });
   }
 
+  /**
+   * Lengths are checked from the outside in, so the message of the whole file is the one that a file cut short does not fill. At its
+   * first byte nothing says yet that it is a model at all.
+   */
+  #endEarly(what: string): never {
+    if (this.#origin > 0 || this.#start === 0) this.fail("TRUNCATED", what);
+    const message = `${this.#file} at byte ${this.#start} ${what}: the file ends early, or is damaged; fetch it again`;
+    throw new OnnxError("TRUNCATED", printable(message));
+  }
+
   #expect(wireType: number, what: string): void {
     if (this.#wireType === wireType) return;
     this.fail(
@@ -168,7 +178,7 @@ export class MessageReader {
 
   #take(length: number): void {
     const left = this.#bytes.length - this.#at;
-    if (length > left) this.fail("TRUNCATED", `promises ${length} bytes where its message has ${left} left`);
+    if (length > left) this.#endEarly(`promises ${length} bytes where its message has ${left} left`);
     this.#at += length;
   }
 
@@ -177,7 +187,7 @@ export class MessageReader {
     let value = 0;
     let factor = 1;
     for (let length = 1; ; length++) {
-      if (this.#at >= this.#bytes.length) this.fail("TRUNCATED", "ends within a number");
+      if (this.#at >= this.#bytes.length) this.#endEarly("ends within a number");
       const byte = this.#bytes[this.#at++]!;
       // The tenth byte holds the highest of 64 bits.
       if (length === 10 && byte > 1) this.fail("BAD_VARINT", "has a number of more than 64 bits");

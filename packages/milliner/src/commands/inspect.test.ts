@@ -83,7 +83,11 @@ test.each(["hat.onnx", "hat.safetensors", "hat"])(
 );
 
 test.each([
-  ["hat.onnx", Uint8Array.of(0x08, 8, 0x3a, 9, 1), "at byte 4 promises 9 bytes"],
+  [
+    "hat.onnx",
+    Uint8Array.of(0x08, 8, 0x3a, 9, 1),
+    "at byte 4 promises 9 bytes where its message has 1 left: the file ends early, or is damaged; fetch it again",
+  ],
   ["hat.safetensors", tensors.subarray(0, -1), "is no sound safetensors file"],
   ["noise.onnx", Uint8Array.of(0xde, 0xad, 0xbe, 0xef), "it is damaged, or made to harm"],
   ["noise.safetensors", Uint8Array.of(0xde, 0xad, 0xbe, 0xef), "is no sound safetensors file"],

@@ -58,14 +58,14 @@ const lies: readonly (readonly [lie: string, file: Uint8Array, code: string, say
     "a length beyond the file",
     raw(8, 8, 0x3a, 100, 1),
     "TRUNCATED",
-    /promises 100 bytes where its message has 1 left/,
+    /promises 100 bytes where its message has 1 left: the file ends early, or is damaged; fetch it again$/,
   ],
   [
     "a length beyond the enclosing message, but within the file",
     // The graph has four bytes, of which a node claims ten; enough follow, in the metadata.
     raw(8, 8, 0x3a, 4, 0x0a, 10, 0, 0, 0x72, 12, 0x0a, 4, 97, 98, 99, 100, 0x12, 4, 97, 98, 99, 100),
     "TRUNCATED",
-    /promises 10 bytes where its message has 2 left/,
+    /promises 10 bytes where its message has 2 left; it is damaged, or made to harm$/,
   ],
   [
     "a length of 2^64 - 1",
@@ -75,7 +75,12 @@ const lies: readonly (readonly [lie: string, file: Uint8Array, code: string, say
   ],
   ["a number of 11 bytes", raw(8, ...Array(10).fill(0x80), 0), "BAD_VARINT", /more than 64 bits/],
   ["a number of 70 bits", raw(8, ...Array(9).fill(0xff), 0x7f), "BAD_VARINT", /more than 64 bits/],
-  ["a number that does not end", raw(8, 0x80, 0x80), "TRUNCATED", /ends within a number/],
+  [
+    "a number that does not end",
+    raw(8, 0x80, 0x80),
+    "TRUNCATED",
+    /ends within a number: the file ends early/,
+  ],
   [
     "a fixed number that does not end",
     raw(0x7d, 1, 2),
