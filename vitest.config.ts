@@ -5,8 +5,8 @@ import { defineConfig } from "vitest/config";
 const conditions = ["milliner-source", "module", "node", "development|production"];
 const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
-// There to end what hangs, for good: how long a test takes on a busy machine says nothing about the code.
-const hang = { testTimeout: 600_000, hookTimeout: 600_000 };
+// There to end what hangs, for good: how long a test takes on a busy machine says nothing about the code. Some compile the addon.
+const hang = { testTimeout: 1_800_000, hookTimeout: 3_600_000 };
 
 const slow = ["test/**/*.test.ts", "{packages/*,native}/**/*.slow.test.ts"];
 
