@@ -1,4 +1,4 @@
-import { checkKeys, ConfigError, type OptionKeys, type Backend } from "@milliner/core";
+import { CheckpointError, checkKeys, ConfigError, type OptionKeys, type Backend } from "@milliner/core";
 import { brokenPromiseEvents, withPromisesKept, promisesBits } from "./broken-promise.ts";
 import { EventLog, firstPosition, type EventPosition } from "./event-log.ts";
 import type { RunEvent, RunEventBody } from "./events.ts";
@@ -35,7 +35,10 @@ export interface RunOptions {
    * event and the warning come in any case; of a learner that locks nothing (`lockedHash` is null) nothing is promised.
    */
   readonly onBrokenPromise?: "throw" | "warn";
-  /** Calls `verifyRun` in a fresh process; called at the end. Needs `folder`. */
+  /**
+   * Calls `verifyRun` in a fresh process; called at the end. Needs `folder`. Where it throws CheckpointError
+   * (`NO_FRESH_PROCESS`) the run has its result all the same, with a warning: what was checked here counts.
+   */
   readonly verifier?: (folder: string) => Promise<Verification>;
   /** Sees every event as it happens. Must not throw and must not take long. */
   readonly events?: (event: RunEvent) => void;
@@ -193,8 +196,15 @@ async function runAll(
     const records: RunRecord[] = [];
     for (const each of runs) records.push(await each.finish(log));
     const found = assemble(scenario, records, options);
-    const verification = folder === null ? undefined : await options.verifier?.(folder.path);
-    const events = verificationEvents(found, verification);
+    let verification: Verification | undefined;
+    let events: readonly RunEventBody[] = [];
+    try {
+      verification = folder === null ? undefined : await options.verifier?.(folder.path);
+      events = verificationEvents(found, verification);
+    } catch (error) {
+      if (!(error instanceof CheckpointError) || error.code !== "NO_FRESH_PROCESS") throw error;
+      events = [{ type: "warning", message: error.message }];
+    }
     for (const event of events) log.emit(found.learner, event);
     const result = withVerification(found, verification, events);
     await folder?.writeResult(result);
@@ -246,11 +256,12 @@ function withVerification(
   verification: Verification | undefined,
   events: readonly RunEventBody[],
 ): RunResult {
-  if (verification === undefined) return result;
-  const warnings = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
+  const said = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
+  const warnings = [...result.warnings, ...said];
+  if (verification === undefined) return { ...result, warnings };
   return {
     ...result,
-    warnings: [...result.warnings, ...warnings],
+    warnings,
     bitExactOldLogits: result.bitExactOldLogits && verification.bitExactOldLogits,
     lockedUnchanged:
       result.lockedUnchanged === null || verification.lockedUnchanged === null

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { flatten, linear, memoryUse, network, relu, selectBackend } from "@milliner/core";
+import { CheckpointError, flatten, linear, memoryUse, network, relu, selectBackend } from "@milliner/core";
 import { SgdFrozenLearner, SgdLearner } from "@milliner/continual/baselines";
 import type { RunEvent } from "./events.ts";
 import type { Learner } from "./learner.ts";
@@ -67,6 +67,28 @@ test("is called at the end of a run, which then says so; what it finds counts", 
 
     expect(result).toMatchObject({ bitExactOldLogits, bitExactCheckedIn: "fresh-process" });
   }
+});
+
+test("where no fresh process could be started, what the checkpoint showed is the result, with one warning", async () => {
+  const seen: RunEvent[] = [];
+  const refuse = (code: string): Partial<RunOptions> => ({
+    folder: join(folder, code),
+    makeLearner: make,
+    verifier: () => Promise.reject(new CheckpointError(code, "why not")),
+    events: (event) => seen.push(event),
+  });
+
+  const result = await runOnce(refuse("NO_FRESH_PROCESS"));
+  const stored: unknown = JSON.parse(await readFile(join(folder, "NO_FRESH_PROCESS", "result.json"), "utf8"));
+
+  expect(result).toMatchObject({
+    bitExactOldLogits: true,
+    bitExactCheckedIn: "checkpoint",
+    warnings: ["why not"],
+  });
+  expect(stored).toMatchObject({ bitExactCheckedIn: "checkpoint", warnings: ["why not"] });
+  expect(seen.filter(({ type }) => type === "warning")).toMatchObject([{ message: "why not" }]);
+  await expect(runOnce(refuse("VERIFY_FAILED"))).rejects.toMatchObject({ code: "VERIFY_FAILED" });
 });
 
 test("says that there is nothing to verify, and that the scenario is another", async () => {

@@ -7,27 +7,45 @@ import type { Device } from "./device.ts";
 /** The command itself, from src/ and from dist/ alike. */
 const command = fileURLToPath(new URL("../bin/milliner.js", import.meta.url));
 
+/** What the fresh process says to its parent as soon as it runs; its second word is the verification. */
+export const firstWord = "started";
+
+/** When a check in a fresh process is given up. */
+export interface FreshProcessOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** How long its first word is waited for: under a limit on processes Node may sleep for ever as it starts. Default 120. */
+  readonly firstWordSeconds?: number;
+}
+
 /**
  * `milliner verify RUN` in a process of its own: nothing of a task may live outside its checkpoint.
  * @param data - folder of the images, null for the published data set
- * @throws CheckpointError (`VERIFY_FAILED`) when that process says something else than a verification
+ * @throws CheckpointError (`NO_FRESH_PROCESS`) when that process does not come to its first word, (`VERIFY_FAILED`) when it says
+ *   something else than a verification behind it
  */
 export async function verifyInFreshProcess(
   folder: string,
   data: string | null,
   { backend, threads }: Device,
-  signal?: AbortSignal,
+  options: FreshProcessOptions = {},
 ): Promise<Verification> {
   const args = ["verify", folder, "--tell-parent", "--device", backend.name, "--threads", String(threads)];
   if (data !== null) args.push("--data", data);
-  const { status, said, stderr } = await ended([command, ...args], signal);
+  const { status, said, stderr, notStarted } = await ended([command, ...args], options);
+  if (notStarted !== null) {
+    throw new CheckpointError(
+      "NO_FRESH_PROCESS",
+      `no fresh process could be started to check ${folder} (${notStarted}), as under a limit on processes or memory; ` +
+        "it was checked from its checkpoint in the process that trained it, and milliner verify checks it in one of its own where there is room",
+    );
+  }
   if (said === undefined) {
     const lines = stderr.trim().split("\n");
     const reason =
       lines.findLast((line) => line.startsWith("error: "))?.slice("error: ".length) ?? lines.at(-1)!;
     throw new CheckpointError(
       "VERIFY_FAILED",
-      `${folder} could not be checked in a fresh process, which ended with ${status}: ${reason}`,
+      `${folder} could not be checked in a fresh process, which ended with ${status}: ${reason || "it said nothing"}`,
     );
   }
   const found = new StoredJson(said, "what the fresh process says");
@@ -42,21 +60,52 @@ export async function verifyInFreshProcess(
   };
 }
 
-function ended(
+interface Ended {
+  readonly status: number | string;
+  /** Its last message but the first word. */
+  readonly said: unknown;
+  readonly stderr: string;
+  /** Why it did not come to its first word; null where it did, or ended by itself with an error that it could tell. */
+  readonly notStarted: string | null;
+}
+
+async function ended(
   args: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<{ readonly status: number | string; readonly said: unknown; readonly stderr: string }> {
-  return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [...args], {
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-      windowsHide: true,
-      ...(signal === undefined ? {} : { signal }),
+  { signal, firstWordSeconds = 120 }: FreshProcessOptions,
+): Promise<Ended> {
+  let bound: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise<Ended>((done, fail) => {
+      const child = spawn(process.execPath, [...args], {
+        stdio: ["ignore", "ignore", "pipe", "ipc"],
+        windowsHide: true,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      let isStarted = false;
+      let isLate = false;
+      let said: unknown;
+      let stderr = "";
+      child.on("error", fail); // the first listener: where there are no pipes for it, what follows finds none
+      bound = setTimeout(() => {
+        isLate = true;
+        child.kill("SIGKILL");
+      }, firstWordSeconds * 1000);
+      child.on("message", (message) => {
+        clearTimeout(bound);
+        if (message === firstWord) isStarted = true;
+        else said = message;
+      });
+      child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+      child.on("close", (status, killedBy) => {
+        const how = isLate ? `no word from it within ${firstWordSeconds} seconds` : killedBy;
+        done({ status: status ?? killedBy ?? "nothing", said, stderr, notStarted: isStarted ? null : how });
+      });
     });
-    let said: unknown;
-    let stderr = "";
-    child.on("message", (message) => (said = message));
-    child.stderr!.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    child.on("error", (error) => fail(signal?.aborted === true ? (signal.reason as Error) : error));
-    child.on("close", (status, killedBy) => done({ status: status ?? killedBy ?? "nothing", said, stderr }));
-  });
+  } catch (error) {
+    if (signal?.aborted === true) throw signal.reason;
+    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    return { status: code, said: undefined, stderr: "", notStarted: code };
+  } finally {
+    clearTimeout(bound);
+  }
 }

@@ -309,5 +309,5 @@ function freshVerifier(
   device: Device,
   signal: AbortSignal | undefined,
 ): (folder: string) => Promise<Verification> {
-  return (folder) => verifyInFreshProcess(folder, data, device, signal);
+  return (folder) => verifyInFreshProcess(folder, data, device, { signal });
 }

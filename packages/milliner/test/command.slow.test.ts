@@ -562,6 +562,35 @@ describe("other ends", () => {
     expect(warnings).toEqual([expect.stringContaining(warning)]);
   });
 
+  test.skipIf(process.platform === "win32").each([
+    ["cannot be spawned", 'if (process.argv[2] === "train") process.execPath = "/nowhere/node";', "ENOENT"],
+    ["is killed before its first word", 'if (process.argv[2] === "verify") process.abort();', "SIGABRT"],
+  ])(
+    "where the fresh process %s, the checkpoint has been checked, and one warning says why",
+    async (how, program, reason) => {
+      const run = join(folder, how);
+      const variables = preload(folder, how, program);
+
+      const { status, stdout, stderr } = await milliner(
+        [...trainArgs(run, { epochs: 1, tasks: 2, controls: "none" }), "--quiet", "--json"],
+        folder,
+        variables,
+      );
+
+      expect(status, stderr).toBe(0);
+      const sentence = `no fresh process could be started to check ${run} (${reason})`;
+      expect(JSON.parse(stdout)).toMatchObject({
+        bitExactCheckedIn: "checkpoint",
+        bitExactOldLogits: true,
+        warnings: [expect.stringContaining(sentence)],
+      });
+      expect(JSON.parse(readFileSync(join(run, "result.json"), "utf8"))).toMatchObject({
+        bitExactCheckedIn: "checkpoint",
+        warnings: [expect.stringContaining(sentence)],
+      });
+    },
+  );
+
   test("a loss that is not finite ends with 1 and names the place", async () => {
     const { status, stderr } = await milliner(
       [...trainArgs(join(folder, "diverged"), { lr: 1e30, controls: "none" }), "--quiet"],

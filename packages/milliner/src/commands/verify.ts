@@ -4,6 +4,7 @@ import { Option, type Command } from "commander";
 import { loadDataAgain } from "../data-source.ts";
 import { openDeviceOf } from "../device.ts";
 import { Failed } from "../exit-status.ts";
+import { firstWord } from "../fresh-process.ts";
 import { makeHat, makeScenario } from "../model.ts";
 import type { Output } from "../output.ts";
 import { readRunFile } from "../settings/run-file.ts";
@@ -35,6 +36,8 @@ export function addVerify(program: Command, output: Output): void {
       const { notes, settings } = file;
       const given = flags.data === undefined ? null : resolve(flags.data);
       const { backend } = openDeviceOf(run, notes, flags, (message) => output.note(`warning: ${message}\n`));
+      // The threads are there, so this process has been started: the parent waits for that word, but not for ever.
+      if (flags.tellParent === true) process.send?.(firstWord);
       const scenario = makeScenario(
         settings,
         await loadDataAgain(file, given, { offline: true }),
