@@ -88,11 +88,21 @@ test("a folder below a file cannot be made: the path and the reason are told", a
   });
 });
 
-test.each(["ENOSPC", "EDQUOT", "EFBIG"])("%s is a full disk, and the cause is kept", (code) => {
+test.each(["ENOSPC", "EDQUOT"])("%s is a full disk, and the cause is kept", (code) => {
   const cause = Object.assign(new Error(), { code });
   const error = writeError("run/a.json", cause);
 
   expect(error).toBeInstanceOf(CheckpointError);
   expect(error).toMatchObject({ code: "DISK_FULL", cause });
-  expect(error.message).toContain("run/a.json cannot be written, the disk is full");
+  expect(error.message).toMatch(/^run\/a\.json cannot be written, the disk is full .* and run it again/);
+});
+
+test("a limit on the size of a file is not a full disk: its sentence names it", () => {
+  const cause = Object.assign(new Error(), { code: "EFBIG" });
+  const error = writeError("run/a.json", cause);
+
+  expect(error).toMatchObject({ code: "FILE_SIZE_LIMIT", cause });
+  expect(error.message).toMatch(
+    /^run\/a\.json cannot be written, .*limit on the size of a file \(EFBIG\).*ulimit -f/,
+  );
 });

@@ -11,15 +11,22 @@ export const flush: (fd: number) => Promise<void> = promisify(fsync);
 /** Ending of files that are not whole yet. Nobody reads them; who owns the run folder removes those of a killed run. */
 export const asideSuffix = ".part";
 
-const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
 /** What to tell when the file system refused to write `path`. */
 export function writeError(path: string, cause: unknown): CheckpointError {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+  if (code === "EFBIG") {
+    return new CheckpointError(
+      "FILE_SIZE_LIMIT",
+      `${path} cannot be written, it would go beyond the limit on the size of a file (EFBIG); raise that limit (ulimit -f, or the file system's own) and run it again: what was written before is intact`,
+      { cause },
+    );
+  }
   return fullDisk.has(code)
     ? new CheckpointError(
         "DISK_FULL",
-        `${path} cannot be written, the disk is full (${code}); free some space and resume: what was written before is intact`,
+        `${path} cannot be written, the disk is full (${code}); free some space and run it again, with resume where it trains: what was written before is intact`,
         { cause },
       )
     : new CheckpointError(
@@ -51,7 +58,7 @@ export async function makeFolder(path: string): Promise<void> {
  * Writes a file aside, and gives it its name when it is whole and on the disk. Whoever looks, at any moment and after any
  * crash, sees the old file or the new one. One writer at a time: the run's lock sees to that.
  *
- * @throws CheckpointError (`DISK_FULL`, `WRITE_FAILED`); the old file, if there was one, is still there then
+ * @throws CheckpointError (`DISK_FULL`, `FILE_SIZE_LIMIT`, `WRITE_FAILED`); the old file, if there was one, is still there then
  */
 export async function writeFileAtomically(path: string, content: Uint8Array | string): Promise<void> {
   const aside = `${path}${asideSuffix}`;

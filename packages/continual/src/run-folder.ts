@@ -96,7 +96,7 @@ export class RunFolder {
    *
    * @param resume - whether a run may be there already
    * @throws ConfigError (`RUN_LOCKED`) when another run owns it; (`RUN_EXISTS`) when it holds a run and `resume` is false
-   * @throws CheckpointError (`WRITE_FAILED`, `DISK_FULL`)
+   * @throws CheckpointError (`WRITE_FAILED`, `DISK_FULL`, `FILE_SIZE_LIMIT`)
    */
   static async open(path: string, resume: boolean): Promise<RunFolder> {
     await makeFolder(path);

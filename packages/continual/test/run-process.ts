@@ -30,7 +30,7 @@ export function start(
   limitBlocks: number | null = null,
 ): RunProcess {
   const args = [program, command, folder];
-  // The limit's signal would end the process; ignored, writing fails with EFBIG as it does with ENOSPC on a full disk.
+  // The limit's signal would end the process; ignored, writing fails with EFBIG.
   const limited = ["-c", `trap '' XFSZ; ulimit -f ${limitBlocks}; exec "$0" "$@"`, process.execPath, ...args];
   const child =
     limitBlocks === null

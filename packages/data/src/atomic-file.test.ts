@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { writeFileAtomically } from "./atomic-file.ts";
@@ -64,3 +66,29 @@ test("handles that cannot bring themselves to the disk are no obstacle, as under
 
   expect(await readdir(folder)).toEqual(["file"]);
 });
+
+test.skipIf(process.platform === "win32")(
+  "a limit on the size of a file is not a full disk: its sentence names it, and nothing is left behind",
+  async () => {
+    const written = fileURLToPath(new URL("../dist/atomic-file.js", import.meta.url));
+    const script = `
+      const { writeFileAtomically } = await import(${JSON.stringify(written)});
+      await writeFileAtomically(process.argv[1], new Uint8Array(100_000)).catch(({ name, code, message }) =>
+        console.log(JSON.stringify({ name, code, message })));`;
+    // The limit's signal would end the process; ignored, writing fails.
+    const shell = `trap '' XFSZ; ulimit -f 64; exec "$0" "$@"`;
+    const path = join(folder, "file");
+
+    const args = ["-c", shell, process.execPath, "--input-type=module", "-e", script, path];
+    const error = JSON.parse(execFileSync("sh", args, { encoding: "utf8" })) as object;
+
+    expect(error).toMatchObject({
+      name: "DataError",
+      code: "FILE_SIZE_LIMIT",
+      message: expect.stringMatching(
+        /file cannot be written, .*limit on the size of a file \(EFBIG\).*ulimit -f/,
+      ),
+    });
+    expect(await readdir(folder)).toEqual([]);
+  },
+);

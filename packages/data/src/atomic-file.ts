@@ -17,7 +17,7 @@ const flush = promisify(fsync);
  *
  * @param path - the final name
  * @param bytes - the content
- * @throws DataError `DISK_FULL`, `WRITE_FAILED`; nothing is left behind then
+ * @throws DataError `DISK_FULL`, `FILE_SIZE_LIMIT`, `WRITE_FAILED`; nothing is left behind then
  */
 export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(path);
@@ -51,10 +51,17 @@ export async function removeFile(path: string): Promise<void> {
   }
 }
 
-const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
 function writeError(path: string, error: unknown): DataError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  if (code === "EFBIG") {
+    return new DataError(
+      "FILE_SIZE_LIMIT",
+      `${path} cannot be written, it would go beyond the limit on the size of a file (EFBIG); raise that limit (ulimit -f, or the file system's own) and try again.`,
+      { cause: error },
+    );
+  }
   return fullDisk.has(code)
     ? new DataError(
         "DISK_FULL",

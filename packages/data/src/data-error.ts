@@ -22,6 +22,7 @@
  * | `UNSUPPORTED_FORMAT` | images in a form that is not read: folders by class, CSV, archives of arrays |
  * | `READ_FAILED` | the file system refused to read; the reason is the `cause` |
  * | `DISK_FULL` | there is no space left to write a file; the reason is the `cause` |
+ * | `FILE_SIZE_LIMIT` | a file would go beyond a limit on the size of files; the reason is the `cause` |
  * | `WRITE_FAILED` | the file system refused to write; the reason is the `cause` |
  * | `BAD_OPTION` | an option or argument outside its range |
  * | `OFFLINE` | a file would have to be downloaded and downloading was forbidden |
@@ -49,6 +50,7 @@ export type DataErrorCode =
   | "UNSUPPORTED_FORMAT"
   | "READ_FAILED"
   | "DISK_FULL"
+  | "FILE_SIZE_LIMIT"
   | "WRITE_FAILED"
   | "BAD_OPTION"
   | "OFFLINE"

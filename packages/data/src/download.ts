@@ -79,7 +79,7 @@ export interface DownloadOptions {
  * @returns the data set
  * @throws DataError `OFFLINE` (names every missing file and the folder), `CHECKSUM_MISMATCH`,
  *   `DOWNLOAD_INTERRUPTED` (the same may succeed later), `DOWNLOAD_FAILED`, `TOO_LARGE`, `READ_FAILED`,
- *   `WRITE_FAILED`, `DISK_FULL`, `BAD_OPTION`
+ *   `WRITE_FAILED`, `DISK_FULL`, `FILE_SIZE_LIMIT`, `BAD_OPTION`
  */
 export async function downloadDataset(
   source: DatasetSource,

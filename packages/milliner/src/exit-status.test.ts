@@ -23,6 +23,7 @@ test.each([
   [2, new DataError("DOWNLOAD_FAILED", "")],
   [75, new ConfigError("RUN_LOCKED", "")],
   [75, new CheckpointError("DISK_FULL", "")],
+  [2, new CheckpointError("FILE_SIZE_LIMIT", "")],
   [75, new DataError("DISK_FULL", "")],
   [75, new DataError("DOWNLOAD_INTERRUPTED", "")],
   [129, new Interrupted("SIGHUP")],
