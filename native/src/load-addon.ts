@@ -5,7 +5,8 @@ import { type Addon, addonAbi } from "./addon.ts";
 
 /**
  * The addon and the file it came from, or why there is none: a sentence for the person who has to do something.
- * `misconfigured`: the addon is here and sound, but `MILLINER_ISA` or `MILLINER_THREADS` asks for what cannot be.
+ * `misconfigured`: the addon is here and sound, but `MILLINER_ISA`, `MILLINER_THREADS` or `MILLINER_BF16` asks for what
+ * cannot be.
  */
 export type LoadedAddon =
   | { readonly addon: Addon; readonly path: string }
@@ -27,12 +28,21 @@ const howToBuild = "run `npx milliner-native-build` (needs CMake and a C++20 com
  *
  * Loading it again returns the same table; every worker thread has its own.
  *
- * @param environment - where `MILLINER_NATIVE` is looked up; default the process's
+ * @param environment - where `MILLINER_NATIVE` and `MILLINER_BF16` are looked up; default the process's
  * @returns the addon and its path, or `addon: null` and the reason
  */
 export function loadAddon(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): LoadedAddon {
+  const found = find(environment);
+  // The others stop the addon from loading; this one it reads when bf16 is first asked for, too late to be refused.
+  const bf16 = environment["MILLINER_BF16"] ?? "";
+  if (found.addon === null || ["", "emulated", "off"].includes(bf16)) return found;
+  const reason = `MILLINER_BF16 is "${bf16}", and must be "emulated" or "off". Correct or unset MILLINER_BF16.`;
+  return { addon: null, reason, misconfigured: true };
+}
+
+function find(environment: Readonly<Record<string, string | undefined>>): LoadedAddon {
   const named = environment["MILLINER_NATIVE"];
   if (named !== undefined && named !== "") {
     if (!existsSync(named)) {

@@ -640,6 +640,7 @@ describe("other ends", () => {
   test.each([
     ["MILLINER_ISA", 'MILLINER_ISA is "nonsense", which this machine does not run'],
     ["MILLINER_THREADS", 'MILLINER_THREADS is "nonsense", and must be a whole number from 1 to 1024'],
+    ["MILLINER_BF16", 'MILLINER_BF16 is "nonsense", and must be "emulated" or "off"'],
   ])("%s=nonsense ends train and doctor alike, doctor behind what it found", async (name, sentence) => {
     const variables = { [name]: "nonsense" };
     const trained = await milliner(trainArgs(join(folder, name)), folder, variables);
@@ -653,7 +654,7 @@ describe("other ends", () => {
     expect(examined.stdout).toContain(process.version);
     expect(JSON.parse(asJson.stdout)).toMatchObject({
       versions: { node: process.version },
-      error: { message: expect.stringContaining(sentence) as string, retry: false },
+      error: { code: "BAD_ENVIRONMENT", message: expect.stringContaining(sentence) as string, retry: false },
     });
     expect(examined.stdout).toContain(`none: ${sentence}`);
   });

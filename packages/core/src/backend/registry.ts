@@ -28,9 +28,9 @@ export function availableBackends(): readonly Backend[] {
  * with a warning that says why, and the backend's `precision` is then `float32`.
  *
  * @param options - or only its `onWarning`
- * @throws NativeError (`DEVICE_UNAVAILABLE`) when the named device is not there, (`BAD_ENVIRONMENT`) when `MILLINER_ISA` or
- *   `MILLINER_THREADS` asks for what this machine does not do; ConfigError (`BAD_VALUE`) when there is no such device or
- *   precision
+ * @throws NativeError (`DEVICE_UNAVAILABLE`) when the named device is not there, (`BAD_ENVIRONMENT`) when `MILLINER_ISA`,
+ *   `MILLINER_THREADS` or `MILLINER_BF16` asks for what this machine does not do; ConfigError (`BAD_VALUE`) when there is no
+ *   such device or precision
  */
 export function selectBackend(
   device?: DeviceName,

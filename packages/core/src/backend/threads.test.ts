@@ -31,6 +31,11 @@ test.runIf(isHere).each([
     "nonsense",
     /^MILLINER_ISA is "nonsense", which this machine does not run; it runs .*scalar/,
   ],
+  [
+    "MILLINER_BF16",
+    "abc",
+    /^MILLINER_BF16 is "abc", and must be "emulated" or "off"\. Correct or unset MILLINER_BF16\.$/,
+  ],
 ])("%s=%s is an error that names both, whether the device was named or not", (name, value, sentence) => {
   const code = `
     const errors = [undefined, "cpu"].map((device) => {
@@ -49,7 +54,7 @@ test.runIf(isHere).each([
 test.runIf(isHere)("an empty variable is none", () => {
   const code = `console.log(JSON.stringify(selectBackend("cpu").name));`;
 
-  expect(elsewhere(code, { MILLINER_THREADS: "", MILLINER_ISA: "" })).toBe("cpu");
+  expect(elsewhere(code, { MILLINER_THREADS: "", MILLINER_ISA: "", MILLINER_BF16: "" })).toBe("cpu");
 });
 
 // Where stacks of 1 GiB are reserved and the address space has 20, about a dozen threads can be: a limit that holds for root
