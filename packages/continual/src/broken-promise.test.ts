@@ -99,6 +99,22 @@ describe("a learner that locks elements and changes old logits", () => {
   });
 });
 
+test.each([0, 1, 2, 3, 4, 5, 6, 7])(
+  "whichever tasks a learner locks (bits %i), its run ends in an error exactly when it has sent an event of it",
+  async (locked) => {
+    const seen: RunEvent[] = [];
+    const lockedHash = (task: number): string | null => ((locked >> task) & 1 ? "h" : null);
+    const learner = Object.assign(sgd(), { name: "some", lockedHash });
+
+    const ended: unknown = await runOnce(learner, { events: (event) => seen.push(event) }).catch(
+      (error: unknown) => error,
+    );
+
+    expect(seen.some(({ type }) => type === "promise-broken")).toBe(locked > 0);
+    expect(ended instanceof BrokenPromiseError).toBe(locked > 0);
+  },
+);
+
 test("locked elements that change break a promise, also where every logit is kept", async () => {
   const { message, result } = await brokenBy(restless());
 
