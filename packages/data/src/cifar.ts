@@ -31,5 +31,8 @@ export function recogniseCifar(
 }
 
 function cifar(classes: string, isBinary: boolean): FileKind {
-  return { kind: "cifar", what: `CIFAR-${classes} ${isBinary ? "in binary form" : "as Python pickles"}` };
+  return {
+    kind: "cifar",
+    what: isBinary ? `in the binary form of CIFAR-${classes}` : `CIFAR-${classes} as Python pickles`,
+  };
 }

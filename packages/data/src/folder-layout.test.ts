@@ -173,13 +173,13 @@ const elsewhere: readonly Elsewhere[] = [
       "batches.meta.txt": "airplane\nautomobile\n",
     },
     code: "UNSUPPORTED_FORMAT",
-    says: ["data_batch_1.bin.gz, which is CIFAR-10 in binary form", "docs/how-to/own-images.md"],
+    says: ["data_batch_1.bin.gz, which is in the binary form of CIFAR-10", "docs/how-to/own-images.md"],
   },
   {
     what: "CIFAR-100 in binary form under other names",
     files: { "a.bin": new Uint8Array(3074 * 3).fill(200), "b.bin.gz": gzipSync(new Uint8Array(3074)) },
     code: "UNSUPPORTED_FORMAT",
-    says: ["a.bin, which is CIFAR-100 in binary form"],
+    says: ["a.bin, which is in the binary form of CIFAR-100"],
   },
   {
     what: "CIFAR-10 as pickles",

@@ -142,15 +142,23 @@ test("traffic signs in files of four dimensions have three channels and 43 class
   expect(measureNormalisation(train).mean).toHaveLength(3);
 });
 
-test("a folder of another format is an error that says what is there", async ({ skip }) => {
-  const { absent, why } = need("cifar10");
+test.for([
+  {
+    folder: "cifar10",
+    says: "no IDX files, but data_batch_1.bin.gz, which is in the binary form of CIFAR-10;",
+  },
+  { folder: "cifar100", says: "no IDX files, but test.bin.gz, which is in the binary form of CIFAR-100;" },
+  {
+    folder: "tinyimagenet32",
+    says: "no IDX files, but test.bin.gz, which is in the binary form of CIFAR-100;",
+  },
+])("a folder of another format, $folder, is an error that says what is there", async (known, { skip }) => {
+  const { absent, why } = need(known.folder);
   skip(absent, why);
 
-  await expect(loadFolder(join(realData, "cifar10"))).rejects.toMatchObject({
-    code: "FILE_MISSING",
-    message: expect.stringMatching(
-      /cifar10 has no IDX file of train images \(there are batches\.meta\.txt, /,
-    ),
+  await expect(loadFolder(join(realData, known.folder))).rejects.toMatchObject({
+    code: "UNSUPPORTED_FORMAT",
+    message: expect.stringContaining(known.says),
   });
 });
 
