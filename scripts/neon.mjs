@@ -5,7 +5,9 @@ import { arch } from "node:os";
 import { buildFolder, jobs, nativeBuild } from "./native-build.mjs";
 
 const compiler = "aarch64-linux-gnu-g++";
-const name = "native-neon";
+
+/** Of its build folder. */
+export const neonBuild = "native-neon";
 
 /** Why they cannot run here, or null. */
 export function whyNoNeon() {
@@ -25,9 +27,9 @@ export function neonCommands() {
     `-DCMAKE_CXX_COMPILER=${compiler}`,
     `-DCMAKE_CROSSCOMPILING_EMULATOR=${emulator()};-L;/usr/aarch64-linux-gnu`,
   ];
-  const run = ["ctest", "--test-dir", buildFolder(name), "--output-on-failure", "--parallel", jobs];
+  const run = ["ctest", "--test-dir", buildFolder(neonBuild), "--output-on-failure", "--parallel", jobs];
   return [
-    ...nativeBuild(name, { definitions, target: "milliner-tests" }),
+    ...nativeBuild(neonBuild, { definitions, target: "milliner-tests" }),
     [...run, "--tests-regex", "^kernels-"],
   ];
 }

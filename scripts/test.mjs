@@ -1,15 +1,16 @@
 // The checks of the workspace, the fast ones first. All of them run even when one fails; each ends in a line
-// `# ok NAME MS`, `# FAILED NAME MS` or `# skipped NAME: WHY`, and the last line of all counts the tests, and with what was
-// skipped the steps.
+// `# ok NAME MS`, `# FAILED NAME MS` or `# skipped NAME: WHY`. At the very end stands again what failed, test by test, because
+// the end is all that many keep of a long log; the last line of all counts the tests, and with what was skipped the steps.
 //
 //   node scripts/test.mjs               everything
 //   node scripts/test.mjs --quick       what takes seconds: `npm run check`
 //   node scripts/test.mjs lint types    these only
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { failedInCtest, failedInVitest } from "./failed-tests.mjs";
 import { buildFolder, jobs, nativeBuild } from "./native-build.mjs";
-import { neonCommands, whyNoNeon } from "./neon.mjs";
+import { neonBuild, neonCommands, whyNoNeon } from "./neon.mjs";
 import { root } from "./workspace.mjs";
 
 const steps = [
@@ -29,9 +30,14 @@ const steps = [
   },
   { name: "types", quick: true, commands: [tool("tsc", "--project", "tsconfig.test.json")] },
   vitest("unit", { quick: true }),
-  { name: "cpp", commands: ctest("native-tests") },
-  { name: "sanitize", commands: ctest("native-sanitize", "-DMILLINER_SANITIZE=address,undefined") },
-  { name: "neon", commands: neonCommands, whyNot: whyNoNeon },
+  ctest("cpp", "native-tests"),
+  ctest("sanitize", "native-sanitize", "-DMILLINER_SANITIZE=address,undefined"),
+  {
+    name: "neon",
+    commands: neonCommands,
+    whyNot: whyNoNeon,
+    failedCases: () => failedInCtest(buildFolder(neonBuild)),
+  },
   vitest("slow"),
 ];
 
@@ -48,14 +54,16 @@ if (unknown.length > 0) {
 let passed = 0;
 let failed = 0;
 let skipped = 0;
+const failures = [];
 for (const step of steps) {
   if (named.length > 0 ? !named.includes(step.name) : quick && !step.quick) continue;
-  runStep(step);
+  await runStep(step);
 }
+for (const line of failures) console.log(line);
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed > 0 ? 1 : 0;
 
-function runStep({ name, commands, report, whyNot = () => null }) {
+async function runStep({ name, commands, report, failedCases = () => [], whyNot = () => null }) {
   const reason = whyNot();
   if (reason !== null) {
     skipped += 1;
@@ -64,22 +72,46 @@ function runStep({ name, commands, report, whyNot = () => null }) {
   }
   const started = performance.now();
   if (report) rmSync(report, { force: true });
-  const ok = (typeof commands === "function" ? commands() : commands).every(([program, ...args]) => {
-    const { status, error } = spawnSync(program, args, {
-      cwd: root,
-      stdio: ["ignore", "inherit", "inherit"],
-    });
-    if (error) console.error(`${program} could not be started: ${error.message}`);
-    return status === 0;
-  });
+  let last = { ok: true, tail: "" };
+  for (const command of typeof commands === "function" ? commands() : commands)
+    if (last.ok) last = await run(command);
+  const { ok, tail } = last;
   const tests =
     report && existsSync(report)
       ? JSON.parse(readFileSync(report, "utf8"))
-      : { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
+      : { numPassedTests: 0, numPendingTests: 0, testResults: [] };
   passed += tests.numPassedTests;
   skipped += tests.numPendingTests;
-  failed += ok ? 0 : Math.max(1, tests.numFailedTests); // a step that fails without a failed test did not get that far
-  console.log(`# ${ok ? "ok" : "FAILED"} ${name} ${Math.round(performance.now() - started)}`);
+  const end = `# ${ok ? "ok" : "FAILED"} ${name} ${Math.round(performance.now() - started)}`;
+  console.log(end);
+  if (ok) return;
+  const cases = [...failedInVitest(tests), ...failedCases()];
+  failed += Math.max(1, cases.length); // a step that fails without a failed test did not get that far
+  failures.push(
+    end,
+    ...(cases.length > 0 ? cases : tail.trim().split("\n").slice(-10)).map((line) => `  ${line}`),
+  );
+}
+
+/**
+ * Runs a program, and shows what it says while it says it.
+ *
+ * @returns {Promise<{ ok: boolean, tail: string }>} whether its status was 0, and the end of what it said
+ */
+function run([program, ...args]) {
+  return new Promise((resolve) => {
+    const env = process.stdout.isTTY ? { FORCE_COLOR: "1", ...process.env } : process.env;
+    const child = spawn(program, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+    let tail = "";
+    const show = (stream) => (text) => {
+      stream.write(text);
+      tail = (tail + text).slice(-4000);
+    };
+    child.stdout.setEncoding("utf8").on("data", show(process.stdout));
+    child.stderr.setEncoding("utf8").on("data", show(process.stderr));
+    child.on("error", (error) => show(process.stderr)(`${program} could not be started: ${error.message}\n`));
+    child.on("close", (status) => resolve({ ok: status === 0, tail }));
+  });
 }
 
 /** A program that the workspace's root installs. */
@@ -105,9 +137,13 @@ function vitest(project, options) {
 }
 
 /** The C++ tests, built without Node in a folder of their own. */
-function ctest(folder, ...definitions) {
-  return [
-    ...nativeBuild(folder, { definitions }),
-    ["ctest", "--test-dir", buildFolder(folder), "--output-on-failure", "--parallel", jobs],
-  ];
+function ctest(name, folder, ...definitions) {
+  return {
+    name,
+    failedCases: () => failedInCtest(buildFolder(folder)),
+    commands: [
+      ...nativeBuild(folder, { definitions }),
+      ["ctest", "--test-dir", buildFolder(folder), "--output-on-failure", "--parallel", jobs],
+    ],
+  };
 }

@@ -22,7 +22,11 @@ test("every published package is found from the root of a checkout, where README
 });
 
 /** A workspace of @milliner/data and @milliner/core in which nothing is wrong, but for the given files. */
-async function check(script: string, wrong: Readonly<Record<string, string>>): Promise<CommandResult> {
+async function check(
+  script: string,
+  wrong: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<CommandResult> {
   const folder = mkdtempSync(join(tmpdir(), "milliner-checks-"));
   folders.push(folder);
   cpSync(join(root, "scripts"), join(folder, "scripts"), { recursive: true });
@@ -47,7 +51,7 @@ async function check(script: string, wrong: Readonly<Record<string, string>>): P
     mkdirSync(join(folder, dirname(path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
-  return runCommand(process.execPath, [join("scripts", script)], folder);
+  return runCommand(process.execPath, [join("scripts", script), ...args], folder);
 }
 
 function manifest(name: string, dependencies: Readonly<Record<string, string>>): string {
@@ -136,4 +140,46 @@ test("a step that cannot run here is counted as skipped, with its reason, and no
 
   expect(status).toBe(0);
   expect(stdout).toMatch(/^# skipped neon: .+\n0 passed, 0 failed, 1 skipped\n$/);
+});
+
+test("what failed stands again at the end, test by test with its file and the first line of what it said", async () => {
+  const { status, stdout } = await check(
+    "test.mjs",
+    {
+      "vitest.config.ts": 'export default { test: { name: "unit" } };\n',
+      "packages/core/src/broken.test.ts": 'import "./nowhere.ts";\n',
+      "packages/core/src/gate.test.ts": `
+        import { expect, test } from "vitest";
+        test("one", () => expect(1).toBe(1));
+        test("two", () => { throw new Error("two is not three\\nand never was"); });`,
+      "native/CMakeLists.txt": `
+        cmake_minimum_required(VERSION 3.20)
+        project(two LANGUAGES NONE)
+        enable_testing()
+        add_test(NAME right COMMAND \${CMAKE_COMMAND} -E echo "FAILED to fail")
+        add_test(NAME wrong COMMAND sh -c "echo FAILED a sum: 3 checks; echo FAILED a product: 1 checks; exit 1")`,
+      "native/scripts/moved-build.mjs": "",
+    },
+    ["floors", "types", "unit", "cpp"],
+  );
+
+  expect(status).toBe(1);
+  expect(stdout.split("\n").filter((line) => line.startsWith("# ok"))).toEqual([
+    expect.stringMatching(/^# ok floors/),
+  ]);
+  expect(stdout.slice(stdout.lastIndexOf("# FAILED types"))).toMatch(
+    new RegExp(
+      [
+        "^# FAILED types \\d+",
+        "  error TS5058: .+",
+        "# FAILED unit \\d+",
+        "  packages/core/src/broken\\.test\\.ts: .*nowhere.*",
+        "  packages/core/src/gate\\.test\\.ts: two: Error: two is not three",
+        "# FAILED cpp \\d+",
+        "  wrong: FAILED a sum: 3 checks",
+        "  wrong: FAILED a product: 1 checks",
+        "1 passed, 5 failed, 0 skipped\n$",
+      ].join("\n"),
+    ),
+  );
 });
