@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
+import nodeModule from "node:module";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Addon, addonAbi } from "./addon.ts";
 
@@ -11,11 +12,6 @@ import { type Addon, addonAbi } from "./addon.ts";
 export type LoadedAddon =
   | { readonly addon: Addon; readonly path: string }
   | { readonly addon: null; readonly reason: string; readonly misconfigured: boolean };
-
-const require = createRequire(import.meta.url);
-
-/** The binary that `milliner-native-build` makes, beside src/ and dist/ alike. */
-const localBinary = fileURLToPath(new URL("../build/Release/milliner.node", import.meta.url));
 
 const howToBuild = "run `npx milliner-native-build` (needs CMake and a C++20 compiler)";
 
@@ -34,7 +30,13 @@ const howToBuild = "run `npx milliner-native-build` (needs CMake and a C++20 com
 export function loadAddon(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): LoadedAddon {
-  const found = find(environment);
+  let found: LoadedAddon;
+  try {
+    found = find(environment);
+  } catch (error) {
+    // A working folder that is gone, for one.
+    return missing(`the native kernels cannot be looked for: ${messageOf(error)}`);
+  }
   // The others stop the addon from loading; this one it reads when bf16 is first asked for, too late to be refused.
   const bf16 = environment["MILLINER_BF16"] ?? "";
   if (found.addon === null || ["", "emulated", "off"].includes(bf16)) return found;
@@ -43,31 +45,46 @@ export function loadAddon(
 }
 
 function find(environment: Readonly<Record<string, string | undefined>>): LoadedAddon {
+  const here = thisFile();
+  const load = nodeModule.createRequire(here);
   const named = environment["MILLINER_NATIVE"];
   if (named !== undefined && named !== "") {
-    if (!existsSync(named)) {
-      return missing(`MILLINER_NATIVE names ${named}, which does not exist; correct or unset it`);
+    const binary = resolve(named); // as the shell that set it sees it; `load` would look beside this file
+    if (!existsSync(binary)) {
+      return missing(`MILLINER_NATIVE names ${binary}, which does not exist; correct or unset it`);
     }
-    return open(named, "correct or unset MILLINER_NATIVE");
+    return open(load, binary, "correct or unset MILLINER_NATIVE");
   }
-  if (existsSync(localBinary)) return open(localBinary, howToBuild);
+  // The binary that `milliner-native-build` makes, beside src/ and dist/ alike.
+  const localBinary = join(dirname(here), "../build/Release/milliner.node");
+  if (existsSync(localBinary)) return open(load, localBinary, howToBuild);
 
   const prebuilt = `@milliner/native-${process.platform}-${process.arch}`;
   let path: string;
   try {
-    path = require.resolve(prebuilt);
+    path = load.resolve(prebuilt);
   } catch {
     return missing(
-      `no native kernels: neither ${localBinary} nor the package ${prebuilt} is here; ${howToBuild}`,
+      `no native kernels: neither ${localBinary} nor the package ${prebuilt} is here; ${howToBuild}, ` +
+        "and keep @milliner/native out of a bundle (external), or name the binary in MILLINER_NATIVE",
     );
   }
-  return open(path, `install ${prebuilt} in the version of @milliner/native, or ${howToBuild}`);
+  return open(load, path, `install ${prebuilt} in the version of @milliner/native, or ${howToBuild}`);
 }
 
-function open(path: string, remedy: string): LoadedAddon {
+/**
+ * Where this file lies. Asked for at the first use, and no bundler is given a path to resolve: of what it makes of
+ * `import.meta.url` some throws, and importing never does. It is empty in some bundles of CommonJS; `__filename` is there then.
+ */
+function thisFile(): string {
+  const url: string | undefined = import.meta.url;
+  return url === undefined ? __filename : fileURLToPath(url);
+}
+
+function open(load: NodeJS.Require, path: string, remedy: string): LoadedAddon {
   let addon: Addon;
   try {
-    addon = require(path) as Addon;
+    addon = load(path) as Addon;
   } catch (error) {
     const message = messageOf(error);
     if (codeOf(error) === "NATIVE_ISA" || codeOf(error) === "NATIVE_THREADS")

@@ -1,11 +1,9 @@
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { existsSync } from "node:fs";
 import { CheckpointError } from "@milliner/core";
 import { StoredJson, type Verification } from "@milliner/continual";
 import type { Device } from "./device.ts";
-
-/** The command itself, from src/ and from dist/ alike. */
-const command = fileURLToPath(new URL("../bin/milliner.js", import.meta.url));
+import { packageFile } from "./package-file.ts";
 
 /** What the fresh process says to its parent as soon as it runs; its second word is the verification. */
 export const firstWord = "started";
@@ -31,14 +29,17 @@ export async function verifyInFreshProcess(
 ): Promise<Verification> {
   const args = ["verify", folder, "--tell-parent", "--device", backend.name, "--threads", String(threads)];
   if (data !== null) args.push("--data", data);
-  const { status, said, stderr, notStarted } = await ended([command, ...args], options);
-  if (notStarted !== null) {
-    throw new CheckpointError(
-      "NO_FRESH_PROCESS",
-      `no fresh process could be started to check ${folder} (${notStarted}), as under a limit on processes or memory; ` +
-        "it was checked from its checkpoint in the process that trained it, and milliner verify checks it in one of its own where there is room",
+  const command = packageFile("bin/milliner.js");
+  // In a bundle the command is not beside this code.
+  if (!existsSync(command))
+    throw noFreshProcess(
+      folder,
+      `${command} is not there`,
+      "as in a bundle, of which milliner has to be kept out",
     );
-  }
+  const { status, said, stderr, notStarted } = await ended([command, ...args], options);
+  if (notStarted !== null)
+    throw noFreshProcess(folder, notStarted, "as under a limit on processes or memory");
   if (said === undefined) {
     const lines = stderr.trim().split("\n");
     const reason =
@@ -58,6 +59,14 @@ export async function verifyInFreshProcess(
     bitExactOldLogits: found.boolean("bitExactOldLogits"),
     lockedUnchanged: found.nullable("lockedUnchanged", (key) => found.boolean(key)),
   };
+}
+
+function noFreshProcess(folder: string, reason: string, likely: string): CheckpointError {
+  return new CheckpointError(
+    "NO_FRESH_PROCESS",
+    `no fresh process could be started to check ${folder} (${reason}), ${likely}; ` +
+      "it was checked from its checkpoint in the process that trained it, and milliner verify checks it in one of its own where there is room",
+  );
 }
 
 interface Ended {

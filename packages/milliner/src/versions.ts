@@ -1,8 +1,14 @@
 import { readFileSync } from "node:fs";
+import { packageFile } from "./package-file.ts";
 
-/** Version of this package. */
+/** Version of this package; `unknown` in a bundle, where its manifest is not beside it. */
 export function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  let manifest: unknown;
+  try {
+    manifest = JSON.parse(readFileSync(packageFile("package.json"), "utf8"));
+  } catch {
+    return "unknown";
+  }
   return manifest !== null && typeof manifest === "object" && "version" in manifest
     ? String(manifest.version)
     : "unknown";

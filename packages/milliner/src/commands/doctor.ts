@@ -1,8 +1,9 @@
-import { createRequire } from "node:module";
+import nodeModule from "node:module";
 import { availableParallelism, cpus } from "node:os";
 import { cpuStatus, selectBackend } from "@milliner/core";
 import type { Command } from "commander";
 import type { Output } from "../output.ts";
+import { thisFile } from "../package-file.ts";
 import { textTable } from "../table.ts";
 import { versions } from "../versions.ts";
 
@@ -44,7 +45,7 @@ export function examine(): Examination {
 
 function installedVersion(name: string): string | null {
   try {
-    const manifest: unknown = createRequire(import.meta.url)(`${name}/package.json`);
+    const manifest: unknown = nodeModule.createRequire(thisFile())(`${name}/package.json`);
     return manifest !== null && typeof manifest === "object" && "version" in manifest
       ? String(manifest.version)
       : null;
