@@ -28,6 +28,7 @@ export type RunEventBody =
       readonly epoch: number;
       readonly epochs: number;
       readonly lr: number;
+      /** Both losses are means over images. That of training is each batch's before its step, with what the method adds to it. */
       readonly trainLoss: number;
       readonly validationLoss: number;
       readonly validationAccuracy: number;

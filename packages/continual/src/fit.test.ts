@@ -294,11 +294,24 @@ test("the events say what happened: one start, progress, and the figures of each
     validationLoss,
     validationAccuracy: 0,
   });
+  // Batches of 4, 4 and 2 images, whose losses are 0, 1, 2 and then 3, 4, 5.
   expect(run.seen).toEqual([
     { type: "task-started", task: 3, name: "odd", epochs: 2 },
     progress(0),
-    ended(0, 1, 0.5),
+    ended(0, 0.8, 0.5),
     progress(1),
-    ended(1, 4, 0.25),
+    ended(1, 3.8, 0.25),
   ]);
+});
+
+test("the training loss is the mean over the images: one image that is left over counts as one, not as a batch", async () => {
+  const run = testContext();
+  const odd = taskOf(counted(65));
+  const schedule = { ...halving, epochs: 1, batchSize: 64 };
+  const trainable = scripted([1], ({ labels }) => (labels.length === 1 ? 6.5 : 0));
+
+  await fit(odd, schedule, trainable, startFit(odd, schedule), run, backend);
+
+  const losses = run.seen.flatMap((event) => (event.type === "epoch-ended" ? [event.trainLoss] : []));
+  expect(losses).toEqual([0.1]);
 });

@@ -59,7 +59,7 @@ export interface Batch {
 
 /** What a method gives to `fit`. Both functions run inside a `tidy`. */
 export interface Trainable {
-  /** One training step; returns the loss before it. */
+  /** One training step; returns the loss before it, the mean over the images of its batch. */
   step(batch: Batch): number;
   /** Loss and accuracy on the validation set, as the schedule judges them. */
   validate(): { readonly loss: number; readonly accuracy: number };
@@ -300,7 +300,7 @@ export async function fit(
           }),
       );
       finite(loss, where);
-      total += loss;
+      total += loss * indices.length; // a mean over its batch, and the last one may be smaller
       state.step += 1;
       if (batch % 16 === 0) {
         run.events({
@@ -324,7 +324,7 @@ export async function fit(
       epoch: state.epoch,
       epochs,
       lr: state.lr,
-      trainLoss: total / batches,
+      trainLoss: total / train.size,
       validationLoss: loss,
       validationAccuracy: accuracy,
     });
