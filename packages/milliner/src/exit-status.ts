@@ -22,11 +22,18 @@ export class Interrupted extends Error {
 /** A command ran to its end and found what should not be: its output is said already. */
 export class Failed extends Error {
   readonly code: string;
+  readonly status: number;
 
-  constructor(code: string, message: string) {
-    super(message);
+  constructor(
+    code: string,
+    message: string,
+    options: { readonly status?: number; readonly cause?: unknown } = {},
+  ) {
+    const { status = 1, ...rest } = options;
+    super(message, rest);
     this.name = "Failed";
     this.code = code;
+    this.status = status;
   }
 }
 
@@ -37,7 +44,8 @@ export class Failed extends Error {
 export function exitStatus(error: unknown): number {
   if (error instanceof Interrupted) return endingSignals[error.signal];
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof Failed || error instanceof NumericError || !isForUser(error)) return 1;
+  if (error instanceof Failed) return error.status;
+  if (error instanceof NumericError || !isForUser(error)) return 1;
   return passing.has(error.code) ? 75 : failures.has(error.code) ? 1 : 2;
 }
 

@@ -1,5 +1,7 @@
 import type { LearnerResult } from "@milliner/continual";
+import { failureOf } from "./exit-status.ts";
 import { summariseSeeds } from "./result-table.ts";
+import type { SeedRuns } from "./seed-runs.ts";
 import type { Trained } from "./train.ts";
 
 /** The figures of one learner, as `--json` gives them. */
@@ -31,16 +33,22 @@ export function trainedJson({ name, folder, settings, device, result, warnings }
   };
 }
 
-/** Several seeds as one JSON object: each of them, and mean and sample standard deviation of their figures. */
-export function seedsJson(runs: readonly Trained[]): object {
-  const own = summariseSeeds(runs.map(({ result }) => result));
-  const names = Object.keys(runs[0]?.result.controls ?? {});
+/** Several seeds as one JSON object: each of them, and mean and sample standard deviation of the figures of those that are done. */
+export function seedsJson({ done, failed }: SeedRuns): object {
+  const own = summariseSeeds(done.map(({ result }) => result));
+  const names = Object.keys(done[0]?.result.controls ?? {});
   const controls = names.map(
-    (control) => [control, summariseSeeds(runs.map(({ result }) => result.controls[control]!))] as const,
+    (control) => [control, summariseSeeds(done.map(({ result }) => result.controls[control]!))] as const,
   );
   const withControls = (which: "mean" | "std"): object => ({
     ...own[which],
     controls: Object.fromEntries(controls.map(([control, summary]) => [control, summary[which]])),
   });
-  return { seeds: runs.map(trainedJson), mean: withControls("mean"), std: withControls("std") };
+  return {
+    seeds: done.map(trainedJson),
+    failed: failed.map(({ seed, error }) => ({ seed, error: failureOf(error) })),
+    count: done.length,
+    mean: withControls("mean"),
+    std: withControls("std"),
+  };
 }

@@ -1,6 +1,7 @@
 import { promisesBits, type LearnerResult, type RunResult } from "@milliner/continual";
 import { counted } from "./counted.ts";
 import { deviceText } from "./device.ts";
+import type { SeedRuns } from "./seed-runs.ts";
 import { clip, duration, percent, textTable } from "./table.ts";
 import type { Trained } from "./train.ts";
 
@@ -57,7 +58,7 @@ function exactness(result: RunResult): string {
 
 const figures = ["acc", "bwt", "fwt", "forgetting", "seconds"] as const;
 
-/** Mean or deviation of each figure over seeds; null where a seed has none. */
+/** Mean or deviation of each figure over seeds; null where a seed has none, or there is no seed. */
 export type Summary = Readonly<Record<(typeof figures)[number], number | null>>;
 
 /** Mean and sample standard deviation over seeds (divided by n - 1; 0 for one seed) of each figure. */
@@ -69,7 +70,7 @@ export function summariseSeeds(results: readonly LearnerResult[]): {
     Object.fromEntries(
       figures.map((figure) => {
         const values = results.flatMap((result) => result[figure] ?? []);
-        return [figure, values.length === results.length ? statistic(values) : null];
+        return [figure, values.length === results.length && values.length > 0 ? statistic(values) : null];
       }),
     ) as Summary;
   return { mean: per(mean), std: per(deviation) };
@@ -85,9 +86,9 @@ function deviation(values: readonly number[]): number {
   return values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1));
 }
 
-/** Several seeds of one experiment, for people. */
-export function seedsTable(runs: readonly Trained[]): string {
-  const [first] = runs;
+/** Several seeds of one experiment, for people; nothing where none is done. */
+export function seedsTable({ done, failed }: SeedRuns): string {
+  const [first] = done;
   if (first === undefined) return "";
   const names = Object.keys(first.result.controls);
   const row = ({ settings, result }: Trained): readonly string[] => [
@@ -98,8 +99,12 @@ export function seedsTable(runs: readonly Trained[]): string {
     ...names.map((name) => percent(result.controls[name]?.acc)),
     duration(result.seconds),
   ];
-  const own = summariseSeeds(runs.map(({ result }) => result));
-  const controls = names.map((name) => summariseSeeds(runs.map(({ result }) => result.controls[name]!)));
+  const rows = [
+    ...done.map((run) => ({ seed: run.settings.seed, cells: row(run) })),
+    ...failed.map(({ seed }) => ({ seed, cells: [`seed ${seed}`, "failed"] })),
+  ].toSorted((a, b) => a.seed - b.seed);
+  const own = summariseSeeds(done.map(({ result }) => result));
+  const controls = names.map((name) => summariseSeeds(done.map(({ result }) => result.controls[name]!)));
   const line = (title: string, which: "mean" | "std"): readonly string[] => [
     title,
     percent(own[which].acc),
@@ -108,11 +113,13 @@ export function seedsTable(runs: readonly Trained[]): string {
     ...controls.map((control) => percent(control[which].acc)),
     duration(own[which].seconds ?? 0),
   ];
+  const share = failed.length === 0 ? "" : `${done.length} of `;
+  const seeds = `${share}${counted(done.length + failed.length, "seed")}`;
   return [
-    `${first.name}, ${counted(runs.length, "seed")}, ${counted(first.result.tasks.length, "task")}: mean accuracy at the end\n\n`,
+    `${first.name}, ${seeds}, ${counted(first.result.tasks.length, "task")}: mean accuracy at the end\n\n`,
     textTable([
       ["", first.result.learner, "forgetting", "bit-exact", ...names, "time"],
-      ...runs.map(row),
+      ...rows.map(({ cells }) => cells),
       line("mean", "mean"),
       line("deviation", "std"),
     ]),

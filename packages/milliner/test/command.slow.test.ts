@@ -229,6 +229,34 @@ describe("a run", () => {
     expect(std.acc).toBeCloseTo(Math.abs(seeds[0]!.acc - seeds[1]!.acc) / Math.SQRT2, 12);
   });
 
+  test("a seed that fails does not end the others: it is named, the rest is told, with mean and count, and the status is its own", async () => {
+    const out = join(folder, "seeds that fail");
+    mkdirSync(out);
+    writeFileSync(join(out, "seed-1"), "in the way");
+    const args = [...trainArgs(out, { epochs: 1, tasks: 2, controls: "none" }), "--seeds", "0..2", "--quiet"];
+
+    const json = await milliner([...args, "--json"], folder);
+    const table = await milliner([...args, "--resume"], folder);
+
+    const { seeds, failed, count, mean, error } = JSON.parse(json.stdout) as {
+      seeds: readonly { seed: number; acc: number }[];
+      failed: readonly { seed: number; error: { code: string } }[];
+      count: number;
+      mean: { acc: number };
+      error: { code: string; message: string };
+    };
+    expect([json.status, table.status]).toEqual([2, 2]);
+    expect(seeds.map(({ seed }) => seed)).toEqual([0, 2]);
+    expect(failed).toEqual([{ seed: 1, error: expect.objectContaining({ code: "WRITE_FAILED" }) as object }]);
+    expect(count).toBe(2);
+    expect(mean.acc).toBeCloseTo((seeds[0]!.acc + seeds[1]!.acc) / 2, 12);
+    expect(error.code).toBe("SEEDS_FAILED");
+    expect(error.message).toMatch(/^1 of 3 seeds failed: seed 1: .*seed-1/);
+    expect(table.stdout).toMatch(/, 2 of 3 seeds, 2 tasks: mean accuracy at the end\n/);
+    expect(table.stdout).toMatch(/^seed 0 .*\nseed 1 +failed\nseed 2 /m);
+    expect(table.stderr).toContain("error: 1 of 3 seeds failed: seed 1: ");
+  });
+
   test("a table for people has every accuracy beside those of the controls", async () => {
     const { status, stdout } = await milliner(trainArgs(join(folder, "table"), { epochs: 1 }), folder);
 

@@ -3,13 +3,14 @@ import { ConfigError } from "@milliner/core";
 import { brokenPromises } from "@milliner/continual";
 import { Option, type Command } from "commander";
 import { calledAs } from "../called-as.ts";
-import { Failed, Interrupted } from "../exit-status.ts";
+import { Failed, Interrupted, sentence } from "../exit-status.ts";
 import type { Output } from "../output.ts";
 import { presetNamed } from "../presets/index.ts";
 import { startProgress } from "../progress/start.ts";
 import { seedsJson, trainedJson } from "../result-json.ts";
 import { resultTable, seedsTable } from "../result-table.ts";
 import { runsFolder } from "../run-place.ts";
+import { seedsFailure, trainSeeds, type FailedSeed } from "../seed-runs.ts";
 import { assign, parseAssignment, settingKey } from "../settings/assignment.ts";
 import { readExperimentFile, type Experiment } from "../settings/experiment-file.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -72,7 +73,7 @@ async function trainCommand(
   const experiment = await readExperiment(named);
   const changes = changesOf(experiment, flags);
   const progress = startProgress(output, flags.quiet ?? false);
-  const runs: Trained[] = [];
+  const runs = { done: [] as Trained[], failed: [] as FailedSeed[] };
   let folder: string | null = null;
   const trainOne = async (seed: number | undefined, signal: AbortSignal): Promise<Trained> =>
     await train({
@@ -86,30 +87,46 @@ async function trainCommand(
       onProgress: (download) => progress.download(download),
       onWarning: (message) => progress.warning(message),
     });
+  const tell = (): void => {
+    for (const run of runs.done)
+      if (run.wasDone) output.note(`${run.folder} was done already; this is its result\n`);
+    const isSingle = flags.seeds === undefined;
+    if (flags.json === true) output.json(isSingle ? trainedJson(runs.done[0]!) : seedsJson(runs));
+    else output.result(isSingle ? resultTable(runs.done[0]!) : seedsTable(runs));
+  };
   try {
     await untilInterrupted(async (signal) => {
-      for (const seed of flags.seeds ?? [flags.seed]) runs.push(await trainOne(seed, signal));
+      if (flags.seeds === undefined) runs.done.push(await trainOne(flags.seed, signal));
+      else {
+        await trainSeeds(
+          flags.seeds,
+          (seed) => trainOne(seed, signal),
+          runs,
+          ({ seed, error }) => progress.warning(`seed ${seed} failed: ${sentence(error)}`),
+          signal,
+        );
+      }
     });
   } catch (error) {
     progress.end();
+    if (runs.done.length > 0) tell();
     if (error instanceof Interrupted) output.note(`interrupted; to go on: ${goOn(args, flags, folder)}\n`);
     throw error;
   }
   progress.end();
-  for (const run of runs)
-    if (run.wasDone) output.note(`${run.folder} was done already; this is its result\n`);
-  const isSingle = flags.seeds === undefined;
-  if (flags.json === true) output.json(isSingle ? trainedJson(runs[0]!) : seedsJson(runs));
-  else output.result(isSingle ? resultTable(runs[0]!) : seedsTable(runs));
-  const broken = runs.flatMap(({ folder: run, result }) =>
+  tell();
+  const failure = seedsFailure(runs);
+  const broken = runs.done.flatMap(({ folder: run, result }) =>
     brokenPromises(result).map((what) => `${run}: ${what}`),
   );
   if (broken.length > 0) {
+    const others = failure === null ? "" : `; ${failure.message}`;
     throw new Failed(
       "PROMISE_BROKEN",
-      `${broken.join("; ")}: do not rely on what was learned; the warnings name the tasks`,
+      `${broken.join("; ")}: do not rely on what was learned; the warnings name the tasks${others}`,
     );
   }
+  if (failure !== null) throw failure;
 }
 
 async function readExperiment(named: string): Promise<Experiment> {
