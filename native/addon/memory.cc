@@ -1,6 +1,7 @@
 #include "addon/call.h"
 #include "addon/functions.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -11,7 +12,7 @@
 #include <sys/mman.h>
 #endif
 
-// Zeroed memory outside the JavaScript heap. Large blocks are mapped in whole huge pages: +2 to +5 points of
+// Zeroed memory outside the JavaScript heap, where the runtime takes it. Large blocks are mapped in whole huge pages: +2 to +5 points of
 // the peak on every product with 16 MB of weights (kernels.md 2.2). Smaller ones, activations of a batch
 // above all, share huge pages: on small ones the 784-2000-2000 step at batch 64 takes 1.03 times as long,
 // because every row of an activation then lies in pages of its own.
@@ -165,6 +166,28 @@ void free_block(const Block& block) {
   std::free(block.data);
 }
 
+napi_value no_memory(napi_env env) {
+  napi_throw_error(env, "NATIVE_MEMORY", "allocate: the system has no memory of that size");
+  return nullptr;
+}
+
+// Runtimes that keep all memory of JavaScript in a cage (Electron 21 and later) take none from outside.
+std::atomic<bool> is_caged{false};
+
+// Memory of the heap: aligned and paged as the runtime does it, the bits are the same. By the constructor of
+// ArrayBuffer, because napi_create_arraybuffer ends the process where there is no memory.
+napi_value heap_block(napi_env env, double bytes) {
+  napi_value global, constructor, length, result;
+  if (napi_get_global(env, &global) == napi_ok &&
+      napi_get_named_property(env, global, "ArrayBuffer", &constructor) == napi_ok &&
+      napi_create_double(env, bytes, &length) == napi_ok &&
+      napi_new_instance(env, constructor, 1, &length, &result) == napi_ok)
+    return result;
+  napi_value failure; // a RangeError that says less than ours
+  napi_get_and_clear_last_exception(env, &failure);
+  return no_memory(env);
+}
+
 } // namespace
 
 napi_value addon_allocate(napi_env env, napi_callback_info info) {
@@ -182,11 +205,11 @@ napi_value addon_allocate(napi_env env, napi_callback_info info) {
     napi_create_arraybuffer(env, 0, &nothing, &result);
     return result;
   }
+  if (is_caged)
+    return heap_block(env, bytes);
   Block block{};
-  if (!make_block(size, block)) {
-    napi_throw_error(env, "NATIVE_MEMORY", "allocate: the system has no memory of that size");
-    return nullptr;
-  }
+  if (!make_block(size, block))
+    return no_memory(env);
   // V8 counts the bytes of an external ArrayBuffer itself, so that the collector feels them.
   const auto release = [](napi_env, void*, void* hint) {
     auto* owned = static_cast<Block*>(hint);
@@ -194,14 +217,16 @@ napi_value addon_allocate(napi_env env, napi_callback_info info) {
     delete owned;
   };
   auto* owned = new Block(block);
-  if (napi_create_external_arraybuffer(env, block.data, size, release, owned, &result) != napi_ok) {
-    free_block(block);
-    delete owned;
-    napi_throw_error(env, "NATIVE_MEMORY",
-                     "allocate: this runtime does not take memory from outside its heap");
-    return nullptr;
+  const napi_status status = napi_create_external_arraybuffer(env, block.data, size, release, owned, &result);
+  if (status == napi_ok)
+    return result;
+  free_block(block);
+  delete owned;
+  if (status == napi_no_external_buffers_allowed) {
+    is_caged = true;
+    return heap_block(env, bytes);
   }
-  return result;
+  return no_memory(env);
 }
 
 } // namespace milliner

@@ -32,7 +32,10 @@ export interface Addon {
    * refuses to start one, as many are used as could be started.
    */
   setThreads(count: number): void;
-  /** Zeroed memory outside the JavaScript heap, 64-byte aligned (huge pages from 4 MiB up), freed with its last view. */
+  /**
+   * Zeroed memory outside the JavaScript heap, 64-byte aligned (huge pages from 4 MiB up), freed with its last view. In a runtime
+   * that takes none from there (Electron 21 and later) it is an ArrayBuffer of the heap, aligned as the runtime does it.
+   */
   allocate(bytes: number): ArrayBuffer;
 
   // --- products -----------------------------------------------------------------------------------------------------
