@@ -6,7 +6,7 @@
 #include <memory>
 
 // Version of src/addon.ts's table: `addonAbi` there.
-#define MILLINER_ADDON_ABI 5
+#define MILLINER_ADDON_ABI 6
 
 namespace milliner {
 
@@ -101,6 +101,7 @@ napi_value init(napi_env env, napi_value exports) {
       {"threads", nullptr, addon_threads, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"setThreads", nullptr, addon_set_threads, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"allocate", nullptr, addon_allocate, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"free", nullptr, addon_free, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
   return exports;

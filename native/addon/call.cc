@@ -199,6 +199,8 @@ bool Call::sizes(std::size_t i, const char* name, Index count, std::int32_t* to)
   return from != nullptr;
 }
 
+bool Call::detach(std::size_t i) { return napi_detach_arraybuffer(env_, arguments_[i]) == napi_ok; }
+
 const std::int32_t* Call::indices(std::size_t i, const char* name, Index size) {
   refuse_shared(i, name);
   return integers(i, name, size);

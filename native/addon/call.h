@@ -61,6 +61,8 @@ public:
 
   // Copies `count` integers into `to`, and says whether it could: what is checked is what is used.
   bool sizes(std::size_t i, const char* name, Index count, std::int32_t* to);
+  // Detaches an ArrayBuffer, and says whether it could.
+  bool detach(std::size_t i);
   // Indices, which the caller checks before a kernel uses them. Not in a SharedArrayBuffer: another thread could
   // change one in between.
   const std::int32_t* indices(std::size_t i, const char* name, Index size);

@@ -25,5 +25,6 @@ napi_value addon_bf16(napi_env env, napi_callback_info info);
 napi_value addon_threads(napi_env env, napi_callback_info info);
 napi_value addon_set_threads(napi_env env, napi_callback_info info);
 napi_value addon_allocate(napi_env env, napi_callback_info info);
+napi_value addon_free(napi_env env, napi_callback_info info);
 
 } // namespace milliner

@@ -229,4 +229,11 @@ napi_value addon_allocate(napi_env env, napi_callback_info info) {
   return no_memory(env);
 }
 
+napi_value addon_free(napi_env env, napi_callback_info info) {
+  Call call(env, info, "free", 1);
+  if (call.ok() && !call.detach(0))
+    call.refuse_type(0, "buffer", "an ArrayBuffer that can be detached");
+  return nullptr;
+}
+
 } // namespace milliner

@@ -37,6 +37,8 @@ export interface Addon {
    * that takes none from there (Electron 21 and later) it is an ArrayBuffer of the heap, aligned as the runtime does it.
    */
   allocate(bytes: number): ArrayBuffer;
+  /** Frees such memory now, or at the event loop's next turn, and not when the collector finds it: its views have length 0 then. */
+  free(buffer: ArrayBuffer): void;
 
   // --- products -----------------------------------------------------------------------------------------------------
 
@@ -491,4 +493,4 @@ export interface Addon {
 }
 
 /** Version of the table above; raised with every change of a signature. */
-export const addonAbi = 5;
+export const addonAbi = 6;

@@ -31,7 +31,7 @@ export { nearest, suggestion } from "./nearest.ts";
 export { checkNumber, rangeInWords, smallestNormal, type NumberRange } from "./number-range.ts";
 export { checkKeys, type OptionKeys } from "./option-keys.ts";
 export { printable } from "./printable.ts";
-export { keep, memoryUse, tidy, type Disposable, type MemoryUse } from "./memory.ts";
+export { emptyCache, keep, memoryUse, tidy, type Disposable, type MemoryUse } from "./memory.ts";
 export {
   channelSpaces,
   edgeWidth,

@@ -4,7 +4,7 @@ import vm from "node:vm";
 import { describe, expect, test } from "vitest";
 import { availableBackends } from "./backend/registry.ts";
 import { referenceBackend } from "./backend/reference.ts";
-import { keep, memoryUse, tidy } from "./memory.ts";
+import { emptyCache, keep, memoryUse, tidy } from "./memory.ts";
 import { Tensor, zeros } from "./tensor.ts";
 
 const backend = referenceBackend;
@@ -190,6 +190,47 @@ describe.each(availableBackends())("on $name", (on) => {
     }
   });
 });
+
+describe.each(availableBackends())("the cache of $name", (on) => {
+  test("is given back whole: what waits for reuse, and nothing of tensors that live", () => {
+    const own = { ...on };
+    const [waiting, other, living] = [1_000, 300_000, 1_000].map((count) => zeros([count], { backend: own }));
+    const bytes = waiting!.data.buffer.byteLength + other!.data.buffer.byteLength;
+    const buffer = waiting!.data.buffer;
+    waiting!.dispose();
+    other!.dispose();
+    living!.data.fill(1);
+    const before = memoryUse();
+
+    const given = emptyCache(own);
+
+    expect(given).toEqual({ buffers: 2, bytes });
+    expect(emptyCache(own)).toEqual({ buffers: 0, bytes: 0 });
+    expect(memoryUse()).toEqual(before);
+    expect(living!.toArray()).toEqual(new Float32Array(1_000).fill(1));
+    const next = zeros([1_000], { backend: own });
+    expect(next.data.buffer).not.toBe(buffer);
+    for (const t of [living!, next]) t.dispose();
+  });
+});
+
+test.runIf(availableBackends().some(({ name }) => name === "cpu"))(
+  "what native tensors held is the system's again, without a garbage collection",
+  async () => {
+    const own = { ...availableBackends().find(({ name }) => name === "cpu")! };
+    const mebibytes = (): number => process.memoryUsage.rss() / 2 ** 20;
+    const sizes = [2 ** 24, ...Array<number>(16).fill(2 ** 19)]; // 64 MiB in a mapping of its own, 32 in shared pages
+    const tensors = sizes.map((size) => zeros([size], { backend: own }));
+    for (const t of tensors) t.data.fill(1);
+    for (const t of tensors) t.dispose();
+    const held = mebibytes();
+
+    emptyCache(own);
+    await setImmediate();
+
+    expect(held - mebibytes()).toBeGreaterThan(80);
+  },
+);
 
 test("a pool belongs to one backend: another's buffers are never handed out", () => {
   const other = { ...backend };

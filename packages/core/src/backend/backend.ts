@@ -12,7 +12,7 @@ export type Precision = "float32" | "bf16";
  */
 export type Kernels = Omit<
   Addon,
-  "abi" | "isa" | "bf16" | "threads" | "setThreads" | "allocate" | `bf16${string}`
+  "abi" | "isa" | "bf16" | "threads" | "setThreads" | "allocate" | "free" | `bf16${string}`
 >;
 
 /**
@@ -34,4 +34,6 @@ export interface Backend {
   readonly kernels: Kernels;
   /** Zeroed memory for at least `bytes` bytes, 64-byte aligned where the backend can. */
   allocate(bytes: number): ArrayBuffer;
+  /** Gives memory of `allocate` back to the system, of which no view is used any more. Without it the collector does, in time. */
+  free?(buffer: ArrayBuffer): void;
 }

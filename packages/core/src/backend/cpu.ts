@@ -50,6 +50,7 @@ function load(): Loaded {
     gatheringKeepsBits: true,
     kernels: addon,
     allocate: (bytes) => addon.allocate(bytes),
+    free: (buffer) => addon.free(buffer),
   };
   const bf16: Backend = {
     ...backend,

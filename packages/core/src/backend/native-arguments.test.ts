@@ -10,6 +10,22 @@ test.skipIf(backend === null)("memory beyond an ArrayBuffer's limit is refused, 
   await new Promise((resolve) => setTimeout(resolve, 20)); // finalisers run now, and the process is still here
 });
 
+test.skipIf(backend === null)("only memory can be freed, and its views are empty then", () => {
+  const buffer = backend!.allocate(256);
+  const view = new Float32Array(buffer);
+
+  backend!.free!(buffer);
+
+  expect(view.length).toBe(0);
+  for (const other of [view, {}, null, new SharedArrayBuffer(8)])
+    expect(() => backend!.free!(other as never)).toThrow(
+      expect.objectContaining({
+        code: "NATIVE_ARGUMENT",
+        message: expect.stringContaining("an ArrayBuffer"),
+      }),
+    );
+});
+
 test.skipIf(backend === null)("an overlap is refused with the names of both arguments", () => {
   const buffer = new ArrayBuffer(64);
   const [floats, words] = [new Float32Array(buffer, 0, 8), new Uint32Array(buffer, 24, 2)];

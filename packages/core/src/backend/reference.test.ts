@@ -7,7 +7,7 @@ const { kernels } = referenceBackend;
 test("has the kernels of the native table, no more and no less", () => {
   const cpu = cpuBackend().backend;
   if (cpu === null) return; // nothing to compare with
-  const other = ["abi", "isa", "threads", "setThreads", "allocate"];
+  const other = ["abi", "isa", "threads", "setThreads", "allocate", "free"];
 
   expect(Object.keys(kernels).toSorted()).toEqual(
     Object.keys(cpu.kernels)
