@@ -4,7 +4,7 @@ export interface Output {
   readonly note: (text: string) => void;
   /** What `--json` has to say: the command prints it as one object at its end, with the error beside it where it failed. */
   readonly json: (value: object) => void;
-  /** Whether progress may be drawn over itself. */
+  /** Whether notes go to a terminal. */
   readonly isTerminal: boolean;
   /** Width of the terminal in characters. */
   readonly columns: () => number;
@@ -28,6 +28,6 @@ export function processOutput(): Output {
     note: (text) => void process.stderr.write(text),
     json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
     isTerminal: process.stderr.isTTY === true,
-    columns: () => process.stderr.columns ?? 80,
+    columns: () => process.stderr.columns || 80, // a terminal that does not know its width says 0
   };
 }

@@ -28,8 +28,12 @@ export function barProgress(output: Output, clock: () => number): Progress {
   const draw = (title: string, fraction: number, rest: string): void => {
     if (clock() - drawnAt < secondsBetweenDraws) return;
     drawnAt = clock();
-    const line = `${title} ${bar(fraction)} ${(100 * fraction).toFixed(0).padStart(3)} % ${rest}`;
-    output.note(`\r${line.slice(0, Math.max(20, output.columns() - 1))}\u001b[K`);
+    // A line that fills the last column would go on in the next, and be drawn below itself from then on.
+    const most = Math.max(0, output.columns() - 1);
+    const share = `${(100 * fraction).toFixed(0).padStart(3)} %`;
+    const whole = `${title} ${bar(fraction)} ${share}`;
+    const line = `${whole.length > most ? `${title} ${share}` : whole} ${rest}`;
+    output.note(`\r${line.slice(0, most)}\u001b[K`);
     isDrawn = true;
   };
 

@@ -5,7 +5,7 @@ import type { TrainStart } from "../train.ts";
 import { lineProgress } from "./lines.ts";
 import { startProgress } from "./start.ts";
 
-function recorder(isTerminal: boolean): { readonly output: Output; readonly notes: string[] } {
+function recorder(isTerminal: boolean, columns = 60): { readonly output: Output; readonly notes: string[] } {
   const notes: string[] = [];
   const output: Output = {
     result: () => {
@@ -14,7 +14,7 @@ function recorder(isTerminal: boolean): { readonly output: Output; readonly note
     note: (text) => void notes.push(text),
     json: () => undefined,
     isTerminal,
-    columns: () => 60,
+    columns: () => columns,
   };
   return { output, notes };
 }
@@ -50,9 +50,9 @@ const events: readonly RunEvent[] = [
   { ...at, type: "run-ended", acc: 0.8125 },
 ];
 
-function shown(isTerminal: boolean, isQuiet: boolean): string {
-  const { output, notes } = recorder(isTerminal);
-  const progress = startProgress(output, isQuiet);
+function shown(isTerminal: boolean, isQuiet: boolean, columns = 60, terminal = "xterm"): string {
+  const { output, notes } = recorder(isTerminal, columns);
+  const progress = startProgress(output, isQuiet, terminal);
   progress.start(begin);
   for (const event of events) progress.event(event);
   progress.warning("slow");
@@ -101,6 +101,23 @@ describe("progress", () => {
     expect(text).toContain("\r\u001b[Kwarning: hat: no free unit left\n");
     const drawn = text.split(/[\r\n]/).filter((line) => line.includes("[#"));
     for (const line of drawn) expect(line.replace("\u001b[K", "").length).toBeLessThan(60);
+  });
+
+  test.each([1, 2, 10, 14, 20, 21, 35, 36, 37, 80])(
+    "leaves the last of %i columns free, so that a line is drawn over itself, and says first how much is done",
+    (columns) => {
+      const drawn = shown(true, false, columns)
+        .split(/[\r\n]/)
+        .filter((line) => line.endsWith("\u001b[K") && line !== "\u001b[K");
+      const lines = drawn.map((line) => line.replace("\u001b[K", ""));
+
+      for (const line of lines) expect(line.length).toBeLessThan(columns);
+      if (columns > 10) expect(lines[0]).toMatch(columns > 36 ? /^hat \[#+\.+\]  25 %/ : /^hat  25 %/);
+    },
+  );
+
+  test("has lines and no control characters on a terminal that is dumb", () => {
+    expect(shown(true, false, 60, "dumb")).toBe(shown(false, false));
   });
 
   test("is silent when quiet, but for warnings", () => {

@@ -3,11 +3,18 @@ import { barProgress } from "./bars.ts";
 import { lineProgress } from "./lines.ts";
 import type { Progress } from "./progress.ts";
 
-/** Bars on a terminal, a line per task and per minute elsewhere, nothing but warnings when quiet. */
-export function startProgress(output: Output, isQuiet: boolean): Progress {
+/**
+ * Bars on a terminal, a line per task and per minute elsewhere, nothing but warnings when quiet.
+ * @param terminal - what kind of terminal it is; one that is `dumb` knows no way back in a line
+ */
+export function startProgress(
+  output: Output,
+  isQuiet: boolean,
+  terminal: string = process.env["TERM"] ?? "",
+): Progress {
   if (isQuiet) return quietProgress(output);
   const clock = (): number => performance.now() / 1000;
-  return output.isTerminal ? barProgress(output, clock) : lineProgress(output, clock);
+  return output.isTerminal && terminal !== "dumb" ? barProgress(output, clock) : lineProgress(output, clock);
 }
 
 function quietProgress(output: Output): Progress {
