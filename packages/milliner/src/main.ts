@@ -20,7 +20,9 @@ export async function main(args: readonly string[], output: Output = processOutp
   let said: object | null = null;
   try {
     checkWorkingFolder();
-    await program({ ...output, json: (value) => (said = value) }).parseAsync([...args], { from: "user" });
+    await program({ ...output, json: (value) => (said = value) }, args).parseAsync([...args], {
+      from: "user",
+    });
     if (said !== null) output.json(said);
     return 0;
   } catch (error) {
@@ -53,7 +55,7 @@ function told(error: unknown, isDebug: boolean): string {
   return `error: ${error.stack ?? error.message}${error.cause instanceof Error ? `\ncause: ${error.cause.stack}` : ""}`;
 }
 
-function program(output: Output): Command {
+function program(output: Output, args: readonly string[]): Command {
   const root = new Command("milliner")
     .description(
       "Train one network on a sequence of tasks without forgetting, and ship each task as a small ONNX file.",
@@ -63,7 +65,7 @@ function program(output: Output): Command {
     .configureOutput({ writeOut: output.result, writeErr: output.note })
     .showSuggestionAfterError()
     .exitOverride();
-  addTrain(root, output);
+  addTrain(root, output, args);
   addExport(root, output);
   addReport(root, output);
   addInspect(root, output);

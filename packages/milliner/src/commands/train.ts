@@ -1,8 +1,7 @@
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { ConfigError } from "@milliner/core";
 import { brokenPromises } from "@milliner/continual";
 import { Option, type Command } from "commander";
-import { calledAs } from "../called-as.ts";
 import { Failed, Interrupted, sentence } from "../exit-status.ts";
 import type { Output } from "../output.ts";
 import { presetNamed } from "../presets/index.ts";
@@ -15,6 +14,7 @@ import { assign, parseAssignment, settingKey } from "../settings/assignment.ts";
 import { readExperimentFile, type Experiment } from "../settings/experiment-file.ts";
 import type { Settings } from "../settings/settings.ts";
 import { train, type Trained, type TrainOptions } from "../train.ts";
+import { goOnLine } from "./go-on.ts";
 import { untilInterrupted } from "./interruption.ts";
 import {
   collect,
@@ -39,7 +39,8 @@ interface TrainFlags extends ComputeFlags {
   readonly quiet?: boolean;
 }
 
-export function addTrain(program: Command, output: Output): void {
+/** @param args - all that stands behind the command's name, `--` too, which commander drops */
+export function addTrain(program: Command, output: Output, args: readonly string[]): void {
   program
     .command("train")
     .description("train one network on a sequence of tasks, and the controls that it is compared with")
@@ -59,9 +60,7 @@ export function addTrain(program: Command, output: Output): void {
     .option("--no-verify", "leave out the check in a fresh process at the end")
     .option("--json", "print one JSON object")
     .option("--quiet", "no progress")
-    .action(async (experiment: string, flags: TrainFlags, command: Command) =>
-      trainCommand(experiment, flags, command.parent!.args, output),
-    );
+    .action(async (experiment: string, flags: TrainFlags) => trainCommand(experiment, flags, args, output));
 }
 
 async function trainCommand(
@@ -110,7 +109,8 @@ async function trainCommand(
   } catch (error) {
     progress.end();
     if (runs.done.length > 0) tell();
-    if (error instanceof Interrupted) output.note(`interrupted; to go on: ${goOn(args, flags, folder)}\n`);
+    if (error instanceof Interrupted)
+      output.note(`interrupted; to go on: ${goOnLine(args, flags, folder)}\n`);
     throw error;
   }
   progress.end();
@@ -168,17 +168,4 @@ function trainOptionsOf(
     ...(threads === undefined ? {} : { threads }),
     ...(offline === undefined ? {} : { offline }),
   };
-}
-
-/** The same command with `--resume`, and with the run's folder where nobody had named one. */
-function goOn(args: readonly string[], { out, seeds, resume }: TrainFlags, folder: string | null): string {
-  const isPlaced = out !== undefined || seeds !== undefined;
-  const place = isPlaced || folder === null ? [] : ["--out", relative("", folder) || "."];
-  // Without a place nothing has been begun, and --resume would go on with the run before.
-  const again = resume === true || (!isPlaced && folder === null) ? [] : ["--resume"];
-  return [calledAs(), ...[...args, ...place, ...again].map(quoted)].join(" ");
-}
-
-function quoted(word: string): string {
-  return /^[\w./\\:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
