@@ -1,4 +1,5 @@
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { flushContentSync } from "@milliner/data";
 import { writeError } from "./atomic-file.ts";
 import type { RunEvent, RunEventBody } from "./events.ts";
 
@@ -77,9 +78,9 @@ export class EventLog {
     this.#options.listener(event);
   }
 
-  /** Returns when everything is on the disk. */
-  flush(): void {
-    if (this.#options.path !== null) this.#write((file) => fdatasyncSync(file));
+  /** Returns when everything is on the disk: null, or the code of a disk that does not say when that is. */
+  flush(): string | null {
+    return this.#options.path === null ? null : this.#write(flushContentSync);
   }
 
   close(): void {
@@ -87,11 +88,11 @@ export class EventLog {
     this.#file = null;
   }
 
-  #write(action: (file: number) => void): void {
+  #write<T>(action: (file: number) => T): T {
     const path = this.#options.path!;
     try {
       this.#file ??= openSync(path, "a+");
-      action(this.#file);
+      return action(this.#file);
     } catch (error) {
       throw writeError(path, error);
     }

@@ -1,7 +1,8 @@
 import { readdir, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { CheckpointError, ConfigError } from "@milliner/core";
-import { asideSuffix, makeFolder, writeFileAtomically } from "./atomic-file.ts";
+import { asideSuffix, errorCode } from "@milliner/data";
+import { makeFolder, writeFileAtomically } from "./atomic-file.ts";
 import { lockRun, type RunLock } from "./run-lock.ts";
 
 /** Where in a run a checkpoint was written: at the end of a task, or within it. */
@@ -75,9 +76,11 @@ async function list(path: string): Promise<readonly string[]> {
   try {
     return await readdir(path);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    const code = errorCode(error);
     if (code === "ENOENT") return [];
-    throw new CheckpointError("READ_FAILED", `${path} cannot be read (${code})`, { cause: error });
+    throw new CheckpointError("READ_FAILED", `${path} cannot be read (${code ?? "unknown error"})`, {
+      cause: error,
+    });
   }
 }
 

@@ -4,8 +4,8 @@ import { link, open, readdir, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { ConfigError } from "@milliner/core";
-import { readBoundedFile } from "@milliner/data";
-import { flush, writeError } from "./atomic-file.ts";
+import { flush, readBoundedFile } from "@milliner/data";
+import { writeError } from "./atomic-file.ts";
 
 /** A run folder that this process owns, until `release`. */
 export interface RunLock {

@@ -1,4 +1,5 @@
 import { CheckpointError, checkKeys, ConfigError, type OptionKeys, type Backend } from "@milliner/core";
+import { flushFolder, unsyncedWarning } from "@milliner/data";
 import { brokenPromiseEvents, withPromisesKept, promisesBits } from "./broken-promise.ts";
 import { EventLog, firstPosition, type EventPosition } from "./event-log.ts";
 import type { RunEvent, RunEventBody } from "./events.ts";
@@ -193,6 +194,8 @@ async function runAll(
     listener: options.events ?? (() => undefined),
   });
   try {
+    const warnings: RunEventBody[] = folder === null ? [] : await diskWarnings(folder, log);
+    for (const event of warnings) log.emit(learners[0]!.name, event);
     const records: RunRecord[] = [];
     for (const each of runs) records.push(await each.finish(log));
     const found = assemble(scenario, records, options);
@@ -206,12 +209,18 @@ async function runAll(
       events = [{ type: "warning", message: error.message }];
     }
     for (const event of events) log.emit(found.learner, event);
-    const result = withVerification(found, verification, events);
+    const result = withVerification(found, verification, [...warnings, ...events]);
     await folder?.writeResult(result);
     return result;
   } finally {
     log.close();
   }
+}
+
+/** Asked once, where the run begins: what is written later goes to the same disk. */
+async function diskWarnings({ path }: RunFolder, log: EventLog): Promise<RunEventBody[]> {
+  const refused = log.flush() ?? (await flushFolder(path));
+  return refused === null ? [] : [{ type: "warning", message: unsyncedWarning(path, refused) }];
 }
 
 function assemble(scenario: Scenario, records: readonly RunRecord[], options: RunOptions): RunResult {

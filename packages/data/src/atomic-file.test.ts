@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { writeFileAtomically } from "./atomic-file.ts";
+import { asideSuffix, ensureFolder, writeFailure, writeFileAtomically } from "./atomic-file.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -14,10 +15,46 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 test("the file is there whole, alone, in folders that were made for it", async () => {
+  await ensureFolder(join(folder, "a", "b"));
   await writeFileAtomically(join(folder, "a", "b", "file"), new Uint8Array([1, 2]));
 
   expect([...(await readFile(join(folder, "a", "b", "file")))]).toEqual([1, 2]);
   expect(await readdir(join(folder, "a", "b"))).toEqual(["file"]);
+});
+
+test.each<[what: string, content: string | Uint8Array | readonly Uint8Array[], expected: string]>([
+  ["a text", "hä", "hä"],
+  ["pieces, one behind the other", [Uint8Array.of(97), new Uint8Array(0), Uint8Array.of(98, 99)], "abc"],
+  ["no piece", [], ""],
+])("what is written may be %s", async (_, content, expected) => {
+  const path = join(folder, "file");
+  await writeFileAtomically(path, "an older one, and longer");
+
+  expect(await writeFileAtomically(path, content)).toBe(null);
+  expect(await readFile(path, "utf8")).toBe(expected);
+  expect(await readdir(folder)).toEqual(["file"]);
+});
+
+test("what a killed process left of the file is removed, what is being written and other files are not", async () => {
+  const path = join(folder, "file");
+  const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+  const nobody = 4_194_305; // above the largest number of a process that Linux gives
+  const aside = (name: string, machine: string, pid: number): string =>
+    `.${name}.${machine}-${pid}-${randomUUID()}${asideSuffix}`;
+  const left = aside("file", host, nobody);
+  const forgotten = aside("file", "00000000", process.pid);
+  const kept = [
+    aside("file", host, process.pid),
+    aside("file", "00000000", nobody),
+    aside("file.txt", host, nobody),
+    "file.part",
+  ];
+  for (const name of [left, forgotten, ...kept]) await writeFile(join(folder, name), "half");
+  await utimes(join(folder, forgotten), 0, 0);
+
+  await writeFileAtomically(path, "whole");
+
+  expect((await readdir(folder)).toSorted()).toEqual([...kept, "file"].toSorted());
 });
 
 test("writers of the same file do not mix: one of them wins, whole", async () => {
@@ -46,9 +83,11 @@ test("what cannot be written leaves nothing behind and names the file", async ()
 test("a path below a file is refused and leaves nothing behind", async () => {
   await writeFileAtomically(join(folder, "file"), new Uint8Array(1));
 
-  await expect(writeFileAtomically(join(folder, "file", "below"), new Uint8Array(1))).rejects.toMatchObject({
-    code: "WRITE_FAILED",
-  });
+  for (const write of [
+    () => writeFileAtomically(join(folder, "file", "below"), new Uint8Array(1)),
+    () => ensureFolder(join(folder, "file", "below")),
+  ])
+    await expect(write()).rejects.toMatchObject({ name: "DataError", code: "WRITE_FAILED" });
   expect(await readdir(folder)).toEqual(["file"]);
 });
 
@@ -92,3 +131,12 @@ test.skipIf(process.platform === "win32")(
     expect(await readdir(folder)).toEqual([]);
   },
 );
+
+test.each(["ENOSPC", "EDQUOT"])("%s is a full disk", (code) => {
+  const failure = writeFailure("a/file", Object.assign(new Error(), { code }), "try again");
+
+  expect(failure).toEqual({
+    code: "DISK_FULL",
+    message: `a/file cannot be written, the disk is full (${code}); free some space and try again`,
+  });
+});

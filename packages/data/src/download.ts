@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
-import { writeFileAtomically } from "./atomic-file.ts";
+import { ensureFolder, writeFileAtomically } from "./atomic-file.ts";
 import { readBoundedFile } from "./bounded-file.ts";
 import { defaultCacheFolder } from "./cache-folder.ts";
 import { DataError } from "./data-error.ts";
@@ -98,7 +98,8 @@ export async function downloadDataset(
   if (options.offline === true && absent.length > 0) throw offlineError(source, folder, absent);
   for (const file of absent) {
     const { packed, content } = await downloadFile(source, file, folder, options);
-    await writeFileAtomically(join(folder, file.name), packed);
+    await ensureFolder(folder);
+    await writeFileAtomically(join(folder, file.name), packed); // a power cut may take it: its checksum tells
     contents.set(file, content);
   }
 

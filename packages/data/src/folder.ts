@@ -1,11 +1,12 @@
 import { join, resolve } from "node:path";
 
-import { removeFile, writeFileAtomically } from "./atomic-file.ts";
+import { ensureFolder, removeFile, writeFileAtomically } from "./atomic-file.ts";
 import { readBoundedFile } from "./bounded-file.ts";
 import type { PixelRange } from "./byte-values.ts";
 import { parseClassNames } from "./class-names.ts";
 import { DataError } from "./data-error.ts";
 import { createDataset, createImageSet, type Dataset, type ImageSet, numberedClasses } from "./dataset.ts";
+import { unsyncedWarning } from "./flush.ts";
 import { datasetName, findIdxFolder, listFiles } from "./folder-layout.ts";
 import { maxPackedBytes } from "./gzip.ts";
 import { findParts, type Part, type Split } from "./idx-files.ts";
@@ -113,7 +114,9 @@ export async function saveFolder(
     await writeFileAtomically(join(folder, kept), writeIdx({ shape, data }, options));
     await removeFile(join(folder, replaced)); // else an older data set would be read in place of this one
   };
-  await writeFileAtomically(join(folder, "classes.txt"), classNames);
+  await ensureFolder(folder);
+  const refused = await writeFileAtomically(join(folder, "classes.txt"), classNames);
+  if (refused !== null) process.emitWarning(unsyncedWarning(folder, refused));
   const sets: readonly (readonly [string, ImageSet])[] = [
     ["train", dataset.train],
     ["t10k", dataset.test],

@@ -1,4 +1,5 @@
 export type { PixelRange } from "./byte-values.ts";
+export { asideSuffix, writeFailure, writeFileAtomically, type WriteFailure } from "./atomic-file.ts";
 export { readBoundedFile } from "./bounded-file.ts";
 export { defaultCacheFolder } from "./cache-folder.ts";
 export { DataError, type DataErrorCode } from "./data-error.ts";
@@ -20,8 +21,10 @@ export {
   type DownloadProgress,
   type RemoteFile,
 } from "./download.ts";
+export { errorCode } from "./error-code.ts";
 export { fashionMnist, loadFashionMnist } from "./fashion-mnist.ts";
 export { type FileKind, type FileKindName, recogniseFile } from "./file-kind.ts";
+export { flush, flushContentSync, flushFolder, unsyncedWarning } from "./flush.ts";
 export { type FolderOptions, loadFolder, saveFolder } from "./folder.ts";
 export {
   type IdxArray,

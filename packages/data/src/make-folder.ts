@@ -1,6 +1,8 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
+import { errorCode } from "./error-code.ts";
+
 /**
  * Makes a folder and those above it that are missing; one that is there is left alone.
  *
@@ -15,14 +17,14 @@ export async function makeFolder(path: string): Promise<void> {
     await mkdir(path);
   } catch (error) {
     const above = dirname(path);
-    if (!hasCode(error, "ENOENT") || above === path) return await unlessMadeMeanwhile(path, error);
+    if (errorCode(error) !== "ENOENT" || above === path) return await unlessMadeMeanwhile(path, error);
     await makeFolder(above);
     await mkdir(path).catch((again: unknown) => unlessMadeMeanwhile(path, again));
   }
 }
 
 async function unlessMadeMeanwhile(path: string, error: unknown): Promise<void> {
-  if (!hasCode(error, "EEXIST") || !(await isFolder(path))) throw error;
+  if (errorCode(error) !== "EEXIST" || !(await isFolder(path))) throw error;
 }
 
 async function isFolder(path: string): Promise<boolean> {
@@ -30,8 +32,4 @@ async function isFolder(path: string): Promise<boolean> {
     (found) => found.isDirectory(),
     () => false,
   );
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

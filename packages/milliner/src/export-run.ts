@@ -13,7 +13,7 @@ import {
   type TransformStep,
 } from "@milliner/core";
 import { makeFolder, writeFileAtomically, type Scenario, type Split } from "@milliner/continual";
-import type { Dataset } from "@milliner/data";
+import { unsyncedWarning, type Dataset } from "@milliner/data";
 import { prune } from "@milliner/hat";
 import {
   exportNetwork,
@@ -137,7 +137,8 @@ export async function exportRun(run: string, options: ExportRunOptions = {}): Pr
       options.onTask?.(one);
     }
     const result = { run: resolve(run), folder, runtime: runtime?.version ?? null, tasks: exported };
-    await writeVerification(result);
+    const refused = await writeVerification(result);
+    if (refused !== null) warn(unsyncedWarning(folder, refused));
     return result;
   } finally {
     learned.hat.dispose();
@@ -312,13 +313,13 @@ function equalBits(a: Float32Array, b: Float32Array): boolean {
 const verificationFormat = "milliner-verification";
 
 /** What is known of models that lie there from an earlier export, and are not replaced, stays. */
-async function writeVerification({ folder, runtime, tasks }: ExportedRun): Promise<void> {
+async function writeVerification({ folder, runtime, tasks }: ExportedRun): Promise<string | null> {
   const path = join(folder, "verification.json");
   const replaced = new Set(tasks.map(({ task }) => task));
   const kept = (await earlierTasks(path)).filter(({ task }) => !replaced.has(task));
   const all = [...kept, ...tasks].toSorted((a, b) => a.task - b.task);
   const content = { format: verificationFormat, version: 1, runtime, tasks: all };
-  await writeFileAtomically(path, `${JSON.stringify(content, null, 1)}\n`);
+  return await writeFileAtomically(path, `${JSON.stringify(content, null, 1)}\n`);
 }
 
 async function earlierTasks(path: string): Promise<readonly ExportedTask[]> {

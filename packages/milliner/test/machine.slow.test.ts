@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { saveFolder } from "@milliner/data";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { command, milliner, preload } from "./command-process.ts";
 import { tinyDataset, tinyOptions } from "./tiny-dataset.ts";
 
@@ -81,4 +81,24 @@ test("a run needs no FileHandle.sync, which the handles of Yarn's Plug'n'Play la
   const { status, stderr } = await milliner([...args, "--out", join(folder, "unsynced")], folder, lacking);
 
   expect(status, stderr).toBe(0);
+});
+
+describe("under Node's permission model, which refuses to sync files", () => {
+  const run = join(folder, "permitted");
+  const flag = Number.parseInt(process.versions.node, 10) < 23 ? "--experimental-permission" : "--permission";
+  test.each([
+    ["train", [...args, "--out", run]],
+    ["report", ["report", run]],
+    ["export", ["export", run]],
+  ])("%s does all its work, and says once that a power cut may take what is newest", (_, words) => {
+    const permissions = [flag, "--allow-fs-read=*", `--allow-fs-write=${folder}/*`];
+
+    const { status, stderr } = spawnSync(process.execPath, [...permissions, command, ...words], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+
+    expect(status, stderr).toBe(0);
+    expect(stderr.match(/warning: .* when data are safe \(ERR_ACCESS_DENIED\)/g)).toHaveLength(1);
+  });
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -18,6 +19,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { milliner, start, type Finished, type Running } from "./command-process.ts";
 import { tinyDataset, tinyOptions } from "./tiny-dataset.ts";
 
+// As the names of files that are being written have it.
+const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 const folder = mkdtempSync(join(tmpdir(), "milliner-resume-"));
 const data = join(folder, "images");
 const short = { epochs: 4, tasks: 2, controls: "sgd" };
@@ -81,7 +84,10 @@ test("killed at random moments, before run.yaml is written too, the same command
 test.each([
   ["is empty", {}],
   ["has the lock of a dead process", { "run.lock": { pid: 4_194_305, started: "x/1" } }],
-  ["has what a dead process wrote half", { "run.lock.0-0.part": "{", "run.yaml.part": "name: spl" }],
+  [
+    "has what a dead process wrote half",
+    { "run.lock.0-0.part": "{", [`.run.yaml.${host}-4194305-0.part`]: "name: spl" },
+  ],
   ["has events and nothing that they belong to", { "events.jsonl": '{"step":0' }],
 ])("a folder that %s is begun in", async (title, files: Readonly<Record<string, unknown>>) => {
   const run = join(folder, title);

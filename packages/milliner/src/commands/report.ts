@@ -11,7 +11,7 @@ export function addReport(program: Command, output: Output): void {
     .argument("<run>", "a run's folder", givenPath)
     .option("--open", "show it in the browser")
     .action(async (run: string, { open }: { readonly open?: boolean }) => {
-      const path = await writeReport(run);
+      const path = await writeReport(run, (message) => output.note(`warning: ${message}\n`));
       output.result(`${path}\n`);
       if (open === true) show(path, output);
     });

@@ -1,16 +1,22 @@
 import { join } from "node:path";
 import { writeFileAtomically } from "@milliner/continual";
+import { unsyncedWarning } from "@milliner/data";
 import { renderReport } from "./page.ts";
 import { readRun } from "./read-run.ts";
 
 /**
  * Writes `report.html` into a run folder, aside first: whoever looks sees the old report or the whole new one.
  *
+ * @param onWarning - is told where the disk does not say when data are safe. Default: a warning of the process
  * @returns the path of the report
  * @throws CheckpointError as `readRun` does, and (`WRITE_FAILED`)
  */
-export async function writeReport(folder: string): Promise<string> {
+export async function writeReport(
+  folder: string,
+  onWarning: (message: string) => void = (message) => process.emitWarning(message),
+): Promise<string> {
   const path = join(folder, "report.html");
-  await writeFileAtomically(path, renderReport(await readRun(folder)));
+  const refused = await writeFileAtomically(path, renderReport(await readRun(folder)));
+  if (refused !== null) onWarning(unsyncedWarning(path, refused));
   return path;
 }
