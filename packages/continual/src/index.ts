@@ -1,4 +1,5 @@
 export { makeFolder, writeFileAtomically } from "./atomic-file.ts";
+export { checkBegunWith } from "./begun-with.ts";
 export { BrokenPromiseError, brokenPromises, promisesBits, withPromisesKept } from "./broken-promise.ts";
 export { argmax, evaluate, type Evaluation } from "./evaluate.ts";
 export { forEachBatch } from "./batches.ts";
@@ -51,6 +52,7 @@ export {
   type StoredTensor,
 } from "./checkpoint.ts";
 export { parseRecord, type LearnedTask, type RunRecord } from "./run-record.ts";
+export type { RunIdentity, TaskIdentity } from "./run-identity.ts";
 export type { EventPosition } from "./event-log.ts";
 export { imageSplit, joinSplits, type ImageSplitOptions } from "./split.ts";
 export { splitScenario, splitTransform, type SplitScenarioOptions } from "./split-scenario.ts";

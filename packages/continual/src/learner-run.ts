@@ -9,12 +9,14 @@ import {
   writeCheckpoint,
   type StoredCheckpoint,
 } from "./checkpoint.ts";
+import { jsonCopy } from "./checkpoint-json.ts";
 import type { EventLog, EventPosition } from "./event-log.ts";
 import type { RunEventBody } from "./events.ts";
 import type { Learner, RunContext } from "./learner.ts";
 import { measureTask, measureUntrained } from "./measure-task.ts";
 import { averageAccuracy } from "./metrics.ts";
 import type { CheckpointFolder, CheckpointPlace } from "./run-folder.ts";
+import { identityDifference, type RunIdentity } from "./run-identity.ts";
 import { checkRecord, parseRecord, type RunRecord } from "./run-record.ts";
 import { brief } from "./stored-json.ts";
 import type { Scenario, Task } from "./task.ts";
@@ -36,6 +38,8 @@ export interface LearnerRunOptions {
   /** Least seconds between two checkpoints within a task. */
   readonly checkpointSeconds: number;
   readonly clock: () => number;
+  /** What the run is made of, its learner aside; null where there are no checkpoints to note it in. */
+  readonly identity: Omit<RunIdentity, "learner"> | null;
 }
 
 // How long the event loop may wait for its turn: short enough for Ctrl-C and progress bars, long enough to cost nothing.
@@ -54,12 +58,16 @@ export class LearnerRun {
 
   constructor(options: LearnerRunOptions) {
     this.#options = options;
-    const { scenario, learner, seed } = options;
+    const { scenario, learner, seed, identity } = options;
     this.#record = {
       scenario: scenario.name,
       tasks: scenario.tasks.length,
       seed,
       learner: learner.name,
+      identity: identity && {
+        ...identity,
+        learner: jsonCopy(learner.settings ?? null, `settings of learner "${learner.name}"`),
+      },
       checkpoints: 0,
       evaluated: false,
       initial: [],
@@ -97,8 +105,15 @@ export class LearnerRun {
       const record = parseRecord(stored.record, file);
       this.#checkIdentity(record, file);
       checkRecord(record, place, file);
+      const warnings = [...record.warnings, ...damaged.map(({ message }) => message)];
+      if (record.identity === null) {
+        warnings.push(
+          `${file} was written before checkpoints noted what a run is made of: nobody can tell whether it went on with the ` +
+            "settings and images that it was begun with",
+        );
+      } else this.#checkSame(record.identity, record, place, file);
       await learner.load(readerOf(stored.snapshot, file));
-      this.#record = { ...record, warnings: [...record.warnings, ...damaged.map(({ message }) => message)] };
+      this.#record = { ...record, identity: this.#record.identity, warnings };
       this.#place = place;
       return record.events;
     }
@@ -115,6 +130,17 @@ export class LearnerRun {
             `${brief(this.#record[key])}; resume with the same settings, or choose another folder`,
         );
       }
+    }
+  }
+
+  #checkSame(found: RunIdentity, { initial }: RunRecord, place: CheckpointPlace, file: string): void {
+    const seen = { begun: place.task + 1, areTried: initial.some((accuracy) => accuracy !== null) };
+    const difference = identityDifference(found, this.#record.identity!, seen);
+    if (difference !== null) {
+      throw new CheckpointError(
+        "OTHER_RUN",
+        `${file} was written with ${difference}; resume with the same, or choose another folder`,
+      );
     }
   }
 

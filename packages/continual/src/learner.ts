@@ -48,6 +48,11 @@ export interface TaskRecord {
 export interface Learner {
   readonly name: string;
   /**
+   * What it was made with that decides its bits and is not in its checkpoint otherwise: every setting with its value, as plain
+   * JSON. A run goes on with a learner that has the same only. Of a method that leaves it out nobody can tell.
+   */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /**
    * Learns the next task, or goes on with the one that a checkpoint was written in.
    * @throws ConfigError (`TASK_LEARNED`) when the task has been learned already; (`TASK_UNFINISHED`) after an abort or an
    *   error within an epoch, until a checkpoint is loaded

@@ -27,6 +27,15 @@ export const multiHeadTrainingKeys: OptionKeys<MultiHeadTrainingOptions> = {
   schedule: true,
 };
 
+/** Every setting with its value, see `Learner.settings`. */
+export function trainingSettings({
+  seed,
+  schedule = publishedSchedule,
+  initialiser = "uniform-fan-in",
+}: MultiHeadTrainingOptions): Readonly<Record<string, unknown>> {
+  return { seed, initialiser, schedule };
+}
+
 /**
  * Plain training of a body with a head per task, and the state that goes with it: what methods without gates or penalties
  * consist of. They decide which part a task trains.
@@ -89,6 +98,11 @@ export class MultiHeadTraining {
     } finally {
       untrained.dispose();
     }
+  }
+
+  /** What a learner that is nothing but this says of itself. */
+  get settings(): Readonly<Record<string, unknown>> {
+    return trainingSettings(this.#options);
   }
 
   save(into: CheckpointWriter): void {

@@ -15,6 +15,7 @@ const record: RunRecord = {
   scenario: "pairs",
   tasks: 2,
   seed: 1,
+  identity: null,
   learner: "some",
   checkpoints: 0,
   evaluated: true,

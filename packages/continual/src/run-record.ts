@@ -2,6 +2,7 @@ import { CheckpointError } from "@milliner/core";
 import type { EventPosition } from "./event-log.ts";
 import type { AccuracyMatrix } from "./metrics.ts";
 import type { CheckpointPlace } from "./run-folder.ts";
+import { parseIdentity, type RunIdentity } from "./run-identity.ts";
 import { StoredJson } from "./stored-json.ts";
 
 /** What the runner noted when a task had been learned. */
@@ -25,6 +26,8 @@ export interface RunRecord {
   readonly tasks: number;
   readonly seed: number;
   readonly learner: string;
+  /** Null in a run without a folder, and in checkpoints that were written before they noted it. */
+  readonly identity: RunIdentity | null;
   /** Checkpoints within the task being learned so far. */
   readonly checkpoints: number;
   /** Whether the last learned task has its row in the matrix. */
@@ -58,6 +61,9 @@ export function parseRecord(value: unknown, where: string): RunRecord {
     tasks: record.whole("tasks"),
     seed: record.whole("seed"),
     learner: record.string("learner"),
+    identity: record.keys.includes("identity")
+      ? record.nullable("identity", (key) => parseIdentity(record.object(key)))
+      : null,
     checkpoints: record.whole("checkpoints"),
     evaluated: record.boolean("evaluated"),
     initial: accuracies(record, "initial"),
@@ -85,7 +91,8 @@ export function checkRecord(record: RunRecord, { task, epoch }: CheckpointPlace,
     learned.length !== ended ||
     matrix.length !== rows ||
     initial.length !== tasks ||
-    matrix.some((row, after) => row.length !== tasks || row.slice(0, after + 1).includes(null))
+    matrix.some((row, after) => row.length !== tasks || row.slice(0, after + 1).includes(null)) ||
+    (record.identity !== null && record.identity.tasks.length !== tasks)
   ) {
     throw new CheckpointError(
       "BAD_VALUE",

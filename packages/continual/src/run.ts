@@ -1,6 +1,7 @@
 import { CheckpointError, checkKeys, ConfigError, type OptionKeys, type Backend } from "@milliner/core";
 import { flushFolder, unsyncedWarning } from "@milliner/data";
 import { brokenPromiseEvents, withPromisesKept, promisesBits } from "./broken-promise.ts";
+import { jsonCopy } from "./checkpoint-json.ts";
 import { EventLog, firstPosition, type EventPosition } from "./event-log.ts";
 import type { RunEvent, RunEventBody } from "./events.ts";
 import { LearnerRun } from "./learner-run.ts";
@@ -8,6 +9,7 @@ import type { Learner } from "./learner.ts";
 import { meanForgettingRatios, randomAccuracy } from "./metrics.ts";
 import { summarise, type LearnerResult, type RunResult } from "./result.ts";
 import { RunFolder } from "./run-folder.ts";
+import { identifyTasks } from "./run-identity.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { Scenario } from "./task.ts";
 import type { Verification } from "./verify-run.ts";
@@ -24,6 +26,11 @@ export interface RunOptions {
   readonly folder?: string;
   /** Go on with what the folder holds; begins anew where it holds nothing. Default false: a folder with a run is refused. */
   readonly resume?: boolean;
+  /**
+   * What the caller made of the scenario and the learners, as plain JSON, noted in every checkpoint beside the learners' own
+   * (`Learner.settings`) and hashes of the tasks. A run goes on with the same only; the error names the key that differs.
+   */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** Called when this run owns the folder, before anything of it is written: the place for files that describe it. */
   readonly onOpen?: () => Promise<void>;
   /**
@@ -63,6 +70,7 @@ const runKeys: OptionKeys<RunOptions> = {
   controls: true,
   folder: true,
   resume: true,
+  settings: true,
   onOpen: true,
   makeLearner: true,
   onBrokenPromise: true,
@@ -164,6 +172,16 @@ async function runAll(
   folder: RunFolder | null,
 ): Promise<RunResult> {
   const clock = options.clock ?? (() => performance.now() / 1000);
+  const signal = options.signal ?? new AbortController().signal;
+  const unlearned = options.unlearned ?? "next";
+  const { name: backend, precision } = options.backend;
+  const identity = folder && {
+    settings: jsonCopy(options.settings ?? null, "settings"),
+    backend,
+    precision,
+    unlearned,
+    tasks: await identifyTasks(scenario, signal),
+  };
   const runs = learners.map((learner, i) => {
     const isMethod = i === 0;
     return new LearnerRun({
@@ -174,10 +192,11 @@ async function runAll(
       keep: isMethod ? "all" : "newest",
       seed: options.seed,
       backend: options.backend,
-      signal: options.signal ?? new AbortController().signal,
-      unlearned: options.unlearned ?? "next",
+      signal,
+      unlearned,
       checkpointSeconds: options.checkpointSeconds ?? 5,
       clock,
+      identity,
     });
   });
 

@@ -87,6 +87,12 @@ export class Hat implements Learner {
     return this.#locks;
   }
 
+  /** All but the body, which checkpoints hold, and `sleep`, on which no bit depends. */
+  get settings(): Readonly<Record<string, unknown>> {
+    const { body: _, backend: __, sleep: ___, ...settings } = this.#settings;
+    return settings;
+  }
+
   network(task: number): Network {
     return this.#heads.network(task);
   }

@@ -41,6 +41,21 @@ test.each([
   expect(() => officialStep({} as never, {} as never, { ...officialDefaults, ...wrong })).toThrow(message);
 });
 
+test("a learner says every setting that decides its bits and that no checkpoint holds otherwise", () => {
+  const learner = hat({ protection: "tight", sleep: false });
+
+  expect(learner.settings).toEqual({
+    seed: 1,
+    schedule,
+    sMax: 400,
+    c: 0.75,
+    protection: "tight",
+    compensation: "windowed",
+    annealing: "linear",
+  });
+  learner.dispose();
+});
+
 test.each<[Partial<HatOptions>, RegExp]>([
   [{ sMax: 1e-300 }, /^sMax must be a number from 1 up to 9\.22e\+18, not 1e-300$/],
   [{ sMax: 0.5 }, /^sMax must be a number/],

@@ -3,7 +3,7 @@ import { CheckpointFolder, parseRecord, readCheckpoint, readerOf } from "@millin
 import type { Hat } from "@milliner/hat";
 import { openDeviceOf, type Device, type DeviceOptions } from "./device.ts";
 import { makeHat } from "./model.ts";
-import { readRunFile, type RunFile } from "./settings/run-file.ts";
+import { checkRunFile, readRunFile, type RunFile } from "./settings/run-file.ts";
 
 /** A run's network as its newest checkpoint at the end of a task has it. */
 export interface LearnedRun {
@@ -32,6 +32,7 @@ export async function openRun(
   onWarning: (message: string) => void,
 ): Promise<LearnedRun> {
   const file = await readRunFile(run);
+  await checkRunFile(run, file);
   const checkpoints = new CheckpointFolder(run);
   const newest = (await checkpoints.places()).find(({ epoch }) => epoch === null);
   if (newest === undefined) {

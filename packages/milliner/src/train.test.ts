@@ -136,6 +136,65 @@ test.each([
   await expect(resumed).rejects.toMatchObject({ name: "ConfigError", code });
 });
 
+/** A copy of a run whose `run.yaml` somebody has edited since. */
+function edited(run: string, name: string, from: RegExp, to: string): string {
+  const out = join(folder, name);
+  cpSync(run, out, { recursive: true });
+  const path = join(out, "run.yaml");
+  const text = readFileSync(path, "utf8");
+  expect(text).toMatch(from);
+  writeFileSync(path, text.replace(from, to));
+  return out;
+}
+
+const edits = [
+  ["epochs", /^epochs: 3$/m, "epochs: 30", /run\.yaml has epochs 30, but .* with 3; put that back/],
+  ["lr", /^lr: 0\.2$/m, "lr: 0.05", /run\.yaml has lr 0\.05, but .* with 0\.2; /],
+  ["c", /^c: .*$/m, "c: 0", /run\.yaml has c 0, but /],
+  ["controls", /^controls: \[\]$/m, "controls: [sgd]", /has controls \["sgd"\], but .* with \[\];/],
+  [
+    "normalisation",
+    /mean: \[.*\]$/m,
+    "mean: [0.5]",
+    /run\.yaml has normalisation\.mean \[0\.5\], but .* with \[0\.\d+\];/,
+  ],
+] as const;
+
+test("a run that was stopped within a task keeps the settings that it was begun with, whatever run.yaml says since", async () => {
+  const stopped = join(folder, "stopped within its first task");
+  const controller = new AbortController();
+  const aborted = train({
+    ...options,
+    out: stopped,
+    signal: controller.signal,
+    onEvent: ({ type }) => (type === "epoch-ended" ? controller.abort(new Error("enough")) : undefined),
+  });
+  await expect(aborted).rejects.toThrow("enough");
+  expect(readdirSync(join(stopped, "checkpoints"))).toContain("task-000.epoch-0001.json");
+
+  for (const [key, from, to, message] of edits) {
+    const out = edited(stopped, `stopped, then ${key}`, from, to);
+
+    const resumed = train({ dataset, out, resume: true, threads: 1 });
+
+    await expect(resumed, key).rejects.toMatchObject({
+      name: "CheckpointError",
+      code: "OTHER_RUN",
+      message: expect.stringMatching(message),
+    });
+  }
+});
+
+test("a run that is done is neither printed nor exported under other settings than its own", async () => {
+  for (const [key, from, to, message] of edits) {
+    const out = edited(memory, `done, then ${key}`, from, to);
+    const refused = { code: "OTHER_RUN", message: expect.stringMatching(message) };
+
+    await expect(train({ dataset, out, resume: true, threads: 1 }), key).rejects.toMatchObject(refused);
+    await expect(exportRun(out, { verify: "off", threads: 1 }), key).rejects.toMatchObject(refused);
+  }
+});
+
 test("what a data set warns of is said once, and kept", async () => {
   const said: string[] = [];
   const warned = { ...dataset, warnings: ["tiny has been dyed."] };

@@ -21,7 +21,14 @@ import { presetNamed } from "./presets/index.ts";
 import { defaultRunFolder } from "./run-place.ts";
 import { assign } from "./settings/assignment.ts";
 import type { Experiment } from "./settings/experiment-file.ts";
-import { readRunFile, runFilePath, runFileText, type RunFile } from "./settings/run-file.ts";
+import {
+  begunWith,
+  checkRunFile,
+  readRunFile,
+  runFilePath,
+  runFileText,
+  type RunFile,
+} from "./settings/run-file.ts";
 import type { Settings } from "./settings/settings.ts";
 import { verifyInFreshProcess } from "./fresh-process.ts";
 import { versions } from "./versions.ts";
@@ -160,6 +167,7 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
       controls,
       folder,
       resume: options.resume ?? false,
+      settings: begunWith(settings, notes),
       // What lies there of a run that came to nothing is written over.
       onOpen: async () => {
         if (before === null) await begin(folder, { name, settings, notes }, options);
@@ -193,7 +201,11 @@ async function placeOf({ name, settings }: Experiment, { out, resume }: TrainOpt
 
 /** The run that a folder holds; null where none has been begun, or one was killed before it had written what it is. */
 async function begunIn(folder: string): Promise<RunFile | null> {
-  if (existsSync(runFilePath(folder))) return await readRunFile(folder);
+  if (existsSync(runFilePath(folder))) {
+    const file = await readRunFile(folder);
+    await checkRunFile(folder, file);
+    return file;
+  }
   if ((await new CheckpointFolder(folder).places()).length === 0 && (await readResult(folder)) === null)
     return null;
   throw new CheckpointError(

@@ -2,7 +2,11 @@ import { checkKeys, ConfigError, forward, tensor, tidy, type Tape, type Tensor }
 import { add } from "@milliner/core/operations";
 import { checkSchedule, fit, loadFit, publishedSchedule, saveFit, startFit, type FitState } from "../fit.ts";
 import type { CheckpointReader, CheckpointWriter, Learner, RunContext, TaskRecord } from "../learner.ts";
-import { multiHeadTrainingKeys, type MultiHeadTrainingOptions } from "../multi-head-training.ts";
+import {
+  multiHeadTrainingKeys,
+  trainingSettings,
+  type MultiHeadTrainingOptions,
+} from "../multi-head-training.ts";
 import { MultiHead } from "../multi-head.ts";
 import { joinSplits } from "../split.ts";
 import { supervised } from "../supervised.ts";
@@ -40,6 +44,10 @@ export class JointLearner implements Learner {
   #fresh(): MultiHead {
     const { scenario: _, schedule: __, ...heads } = this.#options;
     return new MultiHead(heads);
+  }
+
+  get settings(): Readonly<Record<string, unknown>> {
+    return trainingSettings(this.#options);
   }
 
   async learn(task: Task, run: RunContext): Promise<TaskRecord> {

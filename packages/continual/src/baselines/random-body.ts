@@ -18,6 +18,10 @@ export class RandomBodyLearner implements Learner {
     this.#training = new MultiHeadTraining(options, "RandomBodyLearner");
   }
 
+  get settings(): Readonly<Record<string, unknown>> {
+    return this.#training.settings;
+  }
+
   learn(task: Task, run: RunContext): Promise<TaskRecord> {
     return this.#training.learn(task, run, "head");
   }

@@ -18,6 +18,10 @@ export class SgdFrozenLearner implements Learner {
     this.#training = new MultiHeadTraining(options, "SgdFrozenLearner");
   }
 
+  get settings(): Readonly<Record<string, unknown>> {
+    return this.#training.settings;
+  }
+
   learn(task: Task, run: RunContext): Promise<TaskRecord> {
     const first = this.#training.heads.tasks[0] ?? task.id;
     return this.#training.learn(task, run, task.id === first ? "body-and-head" : "head");

@@ -17,6 +17,10 @@ export class SgdLearner implements Learner {
     this.#training = new MultiHeadTraining(options, "SgdLearner");
   }
 
+  get settings(): Readonly<Record<string, unknown>> {
+    return this.#training.settings;
+  }
+
   learn(task: Task, run: RunContext): Promise<TaskRecord> {
     return this.#training.learn(task, run, "body-and-head");
   }

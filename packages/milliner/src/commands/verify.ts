@@ -7,7 +7,7 @@ import { Failed } from "../exit-status.ts";
 import { firstWord } from "../fresh-process.ts";
 import { makeHat, makeScenario } from "../model.ts";
 import type { Output } from "../output.ts";
-import { readRunFile } from "../settings/run-file.ts";
+import { checkRunFile, readRunFile } from "../settings/run-file.ts";
 import { deviceOption, givenPath, threadsOption, type ComputeFlags } from "./options.ts";
 
 interface VerifyFlags extends ComputeFlags {
@@ -33,6 +33,7 @@ export function addVerify(program: Command, output: Output): void {
     .option("--json", "print one JSON object")
     .action(async (run: string, flags: VerifyFlags) => {
       const file = await readRunFile(run);
+      await checkRunFile(run, file);
       const { notes, settings } = file;
       const given = flags.data === undefined ? null : resolve(flags.data);
       const { backend } = openDeviceOf(run, notes, flags, (message) => output.note(`warning: ${message}\n`));

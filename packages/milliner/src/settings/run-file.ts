@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { CheckpointError, ConfigError } from "@milliner/core";
-import { StoredJson } from "@milliner/continual";
+import { checkBegunWith, StoredJson } from "@milliner/continual";
 import { Document, isScalar, stringify, visit } from "yaml";
 import type { DeviceUsed } from "../device.ts";
 import {
@@ -122,6 +122,23 @@ export async function readRunFile(run: string): Promise<RunFile> {
         : [],
     },
   };
+}
+
+/** What a run's checkpoints note of it: all that decides its bits. Where its images lie may change, what is in them is hashed. */
+export function begunWith(
+  settings: Settings,
+  { inputShape, normalisation }: Pick<RunNotes, "inputShape" | "normalisation">,
+): Readonly<Record<string, unknown>> {
+  const { data: _, ...decisive } = settings;
+  return { ...decisive, inputShape, normalisation };
+}
+
+/**
+ * Holds `run.yaml`, which anybody may have edited since, to what the run's checkpoints were written with.
+ * @throws CheckpointError (`OTHER_RUN`) that names the key
+ */
+export async function checkRunFile(run: string, { settings, notes }: RunFile): Promise<void> {
+  await checkBegunWith(run, begunWith(settings, notes), runFilePath(run));
 }
 
 /** A file that milliner wrote, and nobody has to write by hand. */

@@ -1,0 +1,211 @@
+import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
+import { printable } from "@milliner/core";
+import type { StoredJson } from "./stored-json.ts";
+import type { Scenario, Split } from "./task.ts";
+
+/** What a task is made of: its name, and hashes of all else that a learner sees of it. */
+export interface TaskIdentity {
+  readonly name: string;
+  readonly classes: string;
+  readonly transform: string;
+  readonly train: string;
+  readonly validation: string;
+  readonly test: string;
+}
+
+/** What decides a run's bits beyond its seed: with anything else it is another run. Plain JSON, kept in its checkpoints. */
+export interface RunIdentity {
+  /** What the run's maker says of it; null where nothing. */
+  readonly settings: unknown;
+  /** What the learner says of itself, see `Learner.settings`; null where nothing. */
+  readonly learner: unknown;
+  readonly backend: string;
+  readonly precision: string;
+  /** Which tasks are tried before they are learned. */
+  readonly unlearned: string;
+  readonly tasks: readonly TaskIdentity[];
+}
+
+/**
+ * Hashes what the tasks of a scenario are made of, and gives the event loop a turn after each set of images.
+ * @param signal - once it is aborted, its reason is thrown
+ */
+export async function identifyTasks(
+  { tasks }: Scenario,
+  signal?: AbortSignal,
+): Promise<readonly TaskIdentity[]> {
+  const of = async (split: Split): Promise<string> => {
+    await setImmediate();
+    signal?.throwIfAborted();
+    return hashSplit(split);
+  };
+  const found: TaskIdentity[] = [];
+  for (const { name, classes, transform, train, validation, test } of tasks) {
+    found.push({
+      name,
+      classes: sha256(JSON.stringify(classes)),
+      transform: sha256(JSON.stringify(transform)),
+      train: await of(train),
+      validation: await of(validation),
+      test: await of(test),
+    });
+  }
+  return found;
+}
+
+/** Its labels, the bytes of all images, and what `read` makes of them. */
+function hashSplit(split: Split): string {
+  const { size, shape, labels } = split;
+  const [height, width, channels] = shape;
+  const pixels = height * width * channels;
+  const hash = createHash("sha256")
+    .update(JSON.stringify([size, shape]))
+    .update(Int32Array.from(labels));
+  const update = (step: number, read: (positions: readonly number[]) => Uint8Array): void => {
+    const positions = Array.from({ length: Math.ceil(size / step) }, (_, i) => i * step);
+    const atOnce = Math.max(1, Math.floor(pieceElements / pixels));
+    for (let first = 0; first < positions.length; first += atOnce)
+      hash.update(read(positions.slice(first, first + atOnce)));
+  };
+  if (split.readBytes !== undefined) {
+    update(1, (positions) => {
+      const bytes = new Uint8Array(positions.length * pixels);
+      split.readBytes!(positions, bytes);
+      return bytes;
+    });
+  }
+  update(Math.max(1, Math.ceil(size / mostRead)), (positions) => {
+    const floats = new Float32Array(positions.length * pixels);
+    split.read(positions, floats);
+    return new Uint8Array(floats.buffer);
+  });
+  return hash.digest("hex").slice(0, digits);
+}
+
+// A megabyte of floats: what is read at once.
+const pieceElements = 2 ** 18;
+
+// Bytes lie in memory, and all of them are hashed in a fraction of a second. `read` computes, or fetches from wherever a split of
+// somebody's own has its images: of a large one it is asked for so many, evenly spread.
+const mostRead = 4096;
+
+// 64 bits: enough to tell one set of images from another, and a thousand tasks stay a small part of a checkpoint.
+const digits = 16;
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, digits);
+}
+
+/** How far the run of a checkpoint has come. */
+export interface SeenTasks {
+  /** Tasks that have been learned or begun: 0 up to, but not, this. */
+  readonly begun: number;
+  /** Whether the test sets of the later ones were tried. Nobody has seen their other images: those may be mended. */
+  readonly areTried: boolean;
+}
+
+/** The first thing in which a run differs from what its checkpoint was written with, in words; null where nothing does. */
+export function identityDifference(before: RunIdentity, now: RunIdentity, seen: SeenTasks): string | null {
+  const conditions = ({ backend, precision, unlearned }: RunIdentity): object => ({
+    backend,
+    precision,
+    unlearned,
+  });
+  const setting =
+    settingDifference(before.settings, now.settings) ??
+    settingDifference(before.learner, now.learner) ??
+    settingDifference(conditions(before), conditions(now));
+  if (setting !== null) return `${setting.key} ${setting.before}, but this run has ${setting.now}`;
+  return tasksDifference(before.tasks, now.tasks, seen);
+}
+
+/** The same of tasks alone. */
+export function tasksDifference(
+  before: readonly TaskIdentity[],
+  now: readonly TaskIdentity[],
+  { begun, areTried }: SeenTasks,
+): string | null {
+  for (const [id, task] of before.entries()) {
+    const other = now[id]!;
+    const name = `task ${id} ("${printable(task.name)}")`;
+    if (task.name !== other.name) return `${name}, which this run calls "${printable(other.name)}"`;
+    const seen = id < begun ? allParts : areTried ? triedParts : [];
+    const part = seen.find((one) => task[one] !== other[one]);
+    if (part !== undefined) return `another ${partNames[part]} of ${name} than this run has`;
+  }
+  return null;
+}
+
+type Part = Exclude<keyof TaskIdentity, "name">;
+const triedParts: readonly Part[] = ["classes", "transform", "test"];
+const allParts: readonly Part[] = [...triedParts, "train", "validation"];
+const partNames: Readonly<Record<Part, string>> = {
+  classes: "list of classes",
+  transform: "transform",
+  train: "training set",
+  validation: "validation set",
+  test: "test set",
+};
+
+/** A key whose values differ, and both of them for people. */
+export interface SettingDifference {
+  /** Such as `schedule.epochs`. */
+  readonly key: string;
+  readonly before: string;
+  readonly now: string;
+}
+
+/** The first key in which two JSON values differ; null where they are the same. */
+export function settingDifference(before: unknown, now: unknown, key = ""): SettingDifference | null {
+  if (isObject(before) && isObject(now)) {
+    const keys = new Set([...Object.keys(before), ...Object.keys(now)]);
+    for (const one of keys) {
+      const found = settingDifference(
+        Object.hasOwn(before, one) ? before[one] : undefined,
+        Object.hasOwn(now, one) ? now[one] : undefined,
+        key === "" ? one : `${key}.${one}`,
+      );
+      if (found !== null) return found;
+    }
+    return null;
+  }
+  if (JSON.stringify(before) === JSON.stringify(now)) return null;
+  return { key: printable(key === "" ? "settings" : key), before: shown(before), now: shown(now) };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return "unset";
+  if (isObject(value)) return "an object";
+  const text = JSON.stringify(value);
+  return printable(text.length > 80 ? `${text.slice(0, 80)}...` : text);
+}
+
+/**
+ * Narrows what a checkpoint claims to be an identity.
+ * @throws CheckpointError (`BAD_VALUE`)
+ */
+export function parseIdentity(stored: StoredJson): RunIdentity {
+  return {
+    settings: stored.value("settings"),
+    learner: stored.value("learner"),
+    backend: stored.string("backend"),
+    precision: stored.string("precision"),
+    unlearned: stored.string("unlearned"),
+    tasks: stored.list("tasks", (entry) => {
+      const task = entry.object("value");
+      return {
+        name: task.string("name"),
+        classes: task.string("classes"),
+        transform: task.string("transform"),
+        train: task.string("train"),
+        validation: task.string("validation"),
+        test: task.string("test"),
+      };
+    }),
+  };
+}
