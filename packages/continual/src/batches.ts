@@ -1,11 +1,50 @@
-import { NumericError, Tensor, tidy, type Backend } from "@milliner/core";
+import { ConfigError, NumericError, Tensor, tidy, type Backend } from "@milliner/core";
+import { brief } from "./stored-json.ts";
 import type { Split } from "./task.ts";
+
+// A NaN that no arithmetic makes: what still has these bits has not been written.
+const unwritten = 0x7fed_face;
+
+// The most images that a split has written at once.
+const written = new WeakMap<Split, number>();
+
+/**
+ * Has a split write images, one after the other, to `into`. It is held to its contract whenever more of them are asked for than
+ * it has written before: what it leaves out would be whatever lies in memory.
+ *
+ * @throws ConfigError (`BAD_SPLIT`) when it leaves an element of `into` as it is, or answers with something else: it writes at once
+ */
+export function readImages(split: Split, positions: ArrayLike<number>, into: Float32Array): void {
+  const isUnproven = positions.length > (written.get(split) ?? 0);
+  const words = new Uint32Array(into.buffer, into.byteOffset, into.length);
+  if (isUnproven) words.fill(unwritten);
+  const answer: unknown = split.read(positions, into);
+  if (answer !== undefined && answer !== into) {
+    const what = answer instanceof Promise ? "a promise" : brief(answer);
+    throw new ConfigError(
+      "BAD_SPLIT",
+      `read of the split returned ${what}; it writes the images to its second argument before it returns, and returns nothing`,
+    );
+  }
+  if (!isUnproven) return;
+  const left = words.indexOf(unwritten);
+  if (left >= 0) {
+    const size = into.length / positions.length;
+    throw new ConfigError(
+      "BAD_SPLIT",
+      `read of the split was asked for ${positions.length} ${positions.length === 1 ? "image" : "images"} and has not written ` +
+        `value ${left % size} of image ${positions[Math.floor(left / size)]}; it writes every element of its second argument`,
+    );
+  }
+  written.set(split, positions.length);
+}
 
 /**
  * Images of a split as a tensor [n, height, width, channels], and their labels. The caller owns the tensor.
  *
  * @throws NumericError (`NON_FINITE_DATA`) for an image with NaN or an infinity: a later layer may swallow it (relu(NaN) is 0
  *   on some backends), and then no loss would ever show it
+ * @throws ConfigError (`BAD_SPLIT`) as `readImages`
  */
 export function readBatch(
   split: Split,
@@ -13,7 +52,12 @@ export function readBatch(
   backend: Backend,
 ): { readonly images: Tensor; readonly labels: Int32Array } {
   const images = new Tensor([indices.length, ...split.shape], { backend });
-  split.read(indices, images.data);
+  try {
+    readImages(split, indices, images.data);
+  } catch (error) {
+    images.dispose();
+    throw error;
+  }
   if (!backend.kernels.allFinite(images.data)) {
     const wrong = images.data.findIndex((value) => !Number.isFinite(value));
     const found = images.data[wrong];

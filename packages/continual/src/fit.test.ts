@@ -27,7 +27,8 @@ function counted(size: number): Split {
 }
 
 function taskOf(train: Split): Task {
-  return { id: 3, name: "odd", classes: ["a"], transform: "none", train, validation: train, test: train };
+  const classes = Array.from({ length: train.size }, (_, i) => `class ${i}`);
+  return { id: 3, name: "odd", classes, transform: "none", train, validation: train, test: train };
 }
 
 const task = taskOf(counted(10));
@@ -172,8 +173,8 @@ describe("the batches of an epoch", () => {
 
 describe("what goes wrong is refused where it happens", () => {
   const whole = { ...halving, epochs: 4 };
-  const start = (trainable: Trainable, of: Task = task, schedule: Schedule = whole): Promise<number> =>
-    fit(of, schedule, trainable, startFit(of, schedule), testContext(), backend);
+  const start = async (trainable: Trainable, of: Task = task, schedule: Schedule = whole): Promise<number> =>
+    await fit(of, schedule, trainable, startFit(of, schedule), testContext(), backend);
 
   test.each([NaN, Infinity, -Infinity])("a loss of %d, with task, epoch and batch", async (bad) => {
     const failed = start(scripted([2, 1], ({ step }) => (step === 5 ? bad : 1)));

@@ -13,7 +13,9 @@ import {
   type Tensor,
 } from "@milliner/core";
 import { readBatch } from "./batches.ts";
+import { checkTask } from "./check-task.ts";
 import type { CheckpointReader, CheckpointWriter, RunContext } from "./learner.ts";
+import { located } from "./located.ts";
 import { storedFloats } from "./stored-floats.ts";
 import { brief, StoredJson } from "./stored-json.ts";
 import type { Task } from "./task.ts";
@@ -83,7 +85,8 @@ export interface FitState {
 /**
  * The state before the first epoch.
  * @param unfinished - the state of a task that was begun and not ended, if there is one
- * @throws ConfigError (`TASK_UNFINISHED`) when there is one
+ * @throws ConfigError (`TASK_UNFINISHED`) when there is one; (`EMPTY_SPLIT`, `BAD_SPLIT`, `BAD_LABEL`) when the task cannot be
+ *   learned from its splits
  */
 export function startFit(task: Task, schedule: Schedule, unfinished: FitState | null = null): FitState {
   if (unfinished !== null) {
@@ -92,6 +95,7 @@ export function startFit(task: Task, schedule: Schedule, unfinished: FitState | 
       `task ${unfinished.task} was begun and not ended; finish it, or load a checkpoint, before task ${task.id}`,
     );
   }
+  checkTask(task, ["train", "validation"]);
   const { lr, lrPatience } = schedule;
   return {
     task: task.id,
@@ -243,7 +247,8 @@ export function checkSchedule(schedule: Schedule): void {
  * @throws NumericError (`NON_FINITE_LOSS`, `NON_FINITE_GRADIENT`, `NON_FINITE_DATA`, `NON_FINITE_LOGITS`) that names task, epoch
  *   and batch; that step has not been applied
  * @throws ConfigError (`TASK_UNFINISHED`) for a state within an epoch, which an abort or an error leaves; (`BAD_VALUE`,
- *   `EMPTY_SPLIT`) for a schedule that makes no sense, or a task without images
+ *   `EMPTY_SPLIT`, `BAD_SPLIT`, `BAD_LABEL`) for a schedule that makes no sense, or a task without images or with splits that cannot
+ *   be what they say
  * @throws CheckpointError (`DOES_NOT_FIT`) when the best state is not one of what is trained
  */
 export async function fit(
@@ -255,6 +260,7 @@ export async function fit(
   backend: Backend,
 ): Promise<number> {
   checkSchedule(schedule);
+  checkTask(task, ["train", "validation"]); // once more: where a checkpoint is gone on with, `startFit` has not seen it
   checkBest(state, trainable);
   if (state.isWithinEpoch) {
     throw new ConfigError(
@@ -263,9 +269,6 @@ export async function fit(
     );
   }
   const { train } = task;
-  if (train.size === 0) {
-    throw new ConfigError("EMPTY_SPLIT", `task ${task.id} ("${task.name}") has no training images`);
-  }
   const { epochs } = schedule;
   const batches = Math.ceil(train.size / schedule.batchSize);
   const shuffle = new Stream(run.seed, `shuffle/${task.id}`);
@@ -289,15 +292,17 @@ export async function fit(
       const loss = located(
         () => place(where),
         () =>
-          trainable.step({
-            ...readBatch(train, indices, backend),
-            batch,
-            batches,
-            sample,
-            samples: train.size,
-            step: state.step,
-            lr: state.lr,
-          }),
+          tidy(() =>
+            trainable.step({
+              ...readBatch(train, indices, backend),
+              batch,
+              batches,
+              sample,
+              samples: train.size,
+              step: state.step,
+              lr: state.lr,
+            }),
+          ),
       );
       finite(loss, where);
       total += loss * indices.length; // a mean over its batch, and the last one may be smaller
@@ -315,7 +320,7 @@ export async function fit(
     }
     const { loss, accuracy } = located(
       () => place("validation"),
-      () => trainable.validate(),
+      () => tidy(() => trainable.validate()),
     );
     finite(loss, "validation");
     run.events({
@@ -348,14 +353,4 @@ export async function fit(
     t.written();
   }
   return state.epoch;
-}
-
-/** Runs `action` in a `tidy`; a NumericError of it says where it happened. */
-function located<T>(place: () => string, action: () => T): T {
-  try {
-    return tidy(action);
-  } catch (error) {
-    if (!(error instanceof NumericError)) throw error;
-    throw new NumericError(error.code, `${place()}: ${error.message}`, { cause: error });
-  }
 }

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { NumericError, type Backend } from "@milliner/core";
+import type { Backend } from "@milliner/core";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import type { Learner } from "./learner.ts";
+import { located } from "./located.ts";
 import type { Task } from "./task.ts";
 
 /**
@@ -37,11 +38,5 @@ export function measureUntrained(learner: Learner, task: Task, backend: Backend)
 }
 
 function onTestSet(learner: Learner, task: Task, measure: () => Evaluation): Evaluation {
-  try {
-    return measure();
-  } catch (error) {
-    if (!(error instanceof NumericError)) throw error;
-    const where = `"${learner.name}" on the test set of task ${task.id} ("${task.name}")`;
-    throw new NumericError(error.code, `${where}: ${error.message}`, { cause: error });
-  }
+  return located(() => `"${learner.name}" on the test set of task ${task.id} ("${task.name}")`, measure);
 }

@@ -2,6 +2,7 @@ import { CheckpointError, checkKeys, ConfigError, type OptionKeys, type Backend 
 import { flushFolder, unsyncedWarning } from "@milliner/data";
 import { brokenPromiseEvents, withPromisesKept, promisesBits } from "./broken-promise.ts";
 import { jsonCopy } from "./checkpoint-json.ts";
+import { checkTask } from "./check-task.ts";
 import { EventLog, firstPosition, type EventPosition } from "./event-log.ts";
 import type { RunEvent, RunEventBody } from "./events.ts";
 import { LearnerRun } from "./learner-run.ts";
@@ -91,7 +92,8 @@ const runKeys: OptionKeys<RunOptions> = {
  *
  * @returns the result, which is also written as `result.json`. Learners are left as they are at the end; the caller disposes
  *   them.
- * @throws ConfigError (`RUN_LOCKED`, `RUN_EXISTS`, `BAD_NAME`, `EMPTY_SCENARIO`) before anything has changed
+ * @throws ConfigError (`RUN_LOCKED`, `RUN_EXISTS`, `BAD_NAME`, `EMPTY_SCENARIO`, `EMPTY_SPLIT`, `BAD_SPLIT`, `BAD_LABEL`) before
+ *   anything has changed; (`BAD_SPLIT`) at the first batch of a split whose `read` does not write it
  * @throws CheckpointError when the folder cannot be written or a checkpoint not be read; NumericError when a loss is not
  *   finite; the signal's reason when it was aborted. Earlier checkpoints stay.
  * @throws BrokenPromiseError (`PROMISE_BROKEN`) at the end, when a learner has changed bits that it promised to keep; its `result`
@@ -163,6 +165,7 @@ function checkScenario({ name, tasks }: Scenario): void {
       `task ${tasks[wrong]!.id} of scenario ${name} stands at position ${wrong}`,
     );
   }
+  for (const task of tasks) checkTask(task, ["train", "validation", "test"]);
 }
 
 async function runAll(

@@ -1,5 +1,6 @@
 import { checkKeys, ConfigError, imageReader, type Transform } from "@milliner/core";
 import type { ImageSet } from "@milliner/data";
+import { readImages } from "./batches.ts";
 import type { Split } from "./task.ts";
 
 /** How images become the input of a task. */
@@ -79,7 +80,7 @@ export function joinSplits(splits: readonly Split[], labelOffsets: readonly numb
       for (let i = 0; i < positions.length; i++) {
         const position = positions[i]!;
         const part = starts.findLastIndex((start) => start <= position);
-        splits[part]!.read([position - starts[part]!], into.subarray(i * pixels, (i + 1) * pixels));
+        readImages(splits[part]!, [position - starts[part]!], into.subarray(i * pixels, (i + 1) * pixels));
       }
     },
   };

@@ -5,8 +5,12 @@ export interface Split {
   readonly size: number;
   /** [height, width, channels] */
   readonly shape: readonly [number, number, number];
+  /** One an image, each from 0 up to, but not, the number of the task's classes. */
   readonly labels: Int32Array;
-  /** Writes the images `indices[0]`, `indices[1]`, ... as float32, one after the other, to `into`. */
+  /**
+   * Writes the images `indices[0]`, `indices[1]`, ... as float32, one after the other, to `into`: every element of it, and before it
+   * returns.
+   */
   read(indices: ArrayLike<number>, into: Float32Array): void;
   /**
    * Writes them as bytes, before the task's transform: [height, width, channels] each. Absent where a split is not made of

@@ -1,5 +1,6 @@
 import { checkKeys, ConfigError, forward, tensor, tidy, type Tape, type Tensor } from "@milliner/core";
 import { add } from "@milliner/core/operations";
+import { checkTask } from "../check-task.ts";
 import { checkSchedule, fit, loadFit, publishedSchedule, saveFit, startFit, type FitState } from "../fit.ts";
 import type { CheckpointReader, CheckpointWriter, Learner, RunContext, TaskRecord } from "../learner.ts";
 import {
@@ -59,6 +60,7 @@ export class JointLearner implements Learner {
         `task ${task.id} ("${task.name}") is not in scenario ${scenario.name}`,
       );
     }
+    for (const each of tasks) checkTask(each, ["train", "validation"]);
     if (this.#fit?.task !== task.id) {
       if (this.#heads.tasks.includes(task.id)) {
         throw new ConfigError("TASK_LEARNED", `task ${task.id} ("${task.name}") has been learned already`);

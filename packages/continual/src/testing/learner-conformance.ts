@@ -328,6 +328,17 @@ export function learnerConformance(subject: LearnerSubject): readonly LearnerCla
       }),
     ),
 
+    claim("a label that is no class of its task is refused with BAD_LABEL, and no task has been begun", () =>
+      withLearner(async (learner) => {
+        const labels = first.train.labels.map(() => first.classes.length);
+
+        const wrong = { ...first, train: { ...first.train, labels } };
+        await assert.rejects(learn(learner, wrong), hasCode(ConfigError, "BAD_LABEL"));
+
+        await learn(learner, first);
+      }),
+    ),
+
     claim("NaN in the data is refused with a NumericError, and no logit of an earlier task becomes NaN", () =>
       withLearner(async (learner) => {
         await learn(learner, first);

@@ -1,0 +1,75 @@
+import { ConfigError } from "@milliner/core";
+import { brief } from "./stored-json.ts";
+import type { Split, Task } from "./task.ts";
+
+/** One of the sets of a task. */
+export type TaskSet = "train" | "validation" | "test";
+
+const setNames: Readonly<Record<TaskSet, string>> = {
+  train: "training set",
+  validation: "validation set",
+  test: "test set",
+};
+
+/**
+ * Refuses a task with a set that cannot be what it says. A split may have been made by hand, and a label that is a text or a list
+ * would be read as class 0.
+ *
+ * @param sets - those that are about to be used
+ * @throws ConfigError (`EMPTY_SPLIT`) for a set without images; (`BAD_SPLIT`) when it cannot be read, its size or shape makes no
+ *   sense, or it has not as many labels as images; (`BAD_LABEL`) for a label that is no class of the task
+ */
+export function checkTask(task: Task, sets: readonly TaskSet[]): void {
+  for (const set of sets) {
+    const name = `the ${setNames[set]} of task ${task.id} ("${task.name}")`;
+    checkSplit(name, task[set], task.classes.length);
+    const [found, wanted] = [task[set].shape, task.train.shape].map((shape) => `[${shape.join(", ")}]`);
+    if (found !== wanted) {
+      throw new ConfigError(
+        "BAD_SPLIT",
+        `${name} has images of shape ${found}, but its training set ${wanted}; a task has one shape`,
+      );
+    }
+  }
+}
+
+function checkSplit(name: string, split: Split | undefined, classes: number): void {
+  if (typeof split?.read !== "function")
+    throw new ConfigError("BAD_SPLIT", `${name} has no function read; a split reads its images with it`);
+  const { size, shape, labels } = split;
+  if (size === 0) throw new ConfigError("EMPTY_SPLIT", `${name} has no images`);
+  if (!isWhole(size, 1)) {
+    throw new ConfigError(
+      "BAD_SPLIT",
+      `${name} has size ${brief(size)}; it is the number of images, a whole number from 1 up`,
+    );
+  }
+  if (!Array.isArray(shape) || shape.length !== 3 || !shape.every((length) => isWhole(length, 1))) {
+    const found = Array.isArray(shape) ? `[${shape.join(", ")}]` : brief(shape);
+    throw new ConfigError(
+      "BAD_SPLIT",
+      `${name} has shape ${found}; an image is [height, width, channels], each a whole number from 1 up`,
+    );
+  }
+  // Nothing that has no length is a list.
+  const count = (labels as ArrayLike<unknown> | null | undefined)?.length;
+  if (count !== size) {
+    throw new ConfigError(
+      "BAD_SPLIT",
+      `${name} has ${size} images, but ${count ?? "no list of"} labels; give each image its own`,
+    );
+  }
+  for (let i = 0; i < size; i++) {
+    const label: unknown = labels[i];
+    if (isWhole(label, 0) && label < classes) continue;
+    throw new ConfigError(
+      "BAD_LABEL",
+      `label ${i} of ${name} is ${brief(label)}; a label is the position of its class in the task's, a whole number from 0 to ` +
+        `${classes - 1}`,
+    );
+  }
+}
+
+function isWhole(value: unknown, least: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least;
+}
