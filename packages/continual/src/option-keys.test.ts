@@ -68,6 +68,29 @@ test.each<[Partial<RunOptions>, string]>([
   learner.dispose();
 });
 
+test.each([0.3, NaN, null, "abc", -1])(
+  "a seed of %o is no seed 0 to whoever draws from it: scenarios, heads, learners",
+  (wrong) => {
+    const seed = wrong as number;
+    const makers = [
+      () => splitScenario(dataset, { seed }),
+      () => splitScenario(dataset, { seed, validationShare: 0 }),
+      () => permutedScenario(dataset, { seed }),
+      () => new MultiHead({ ...options, seed }),
+      () => new SgdLearner({ ...options, seed }),
+      () => new JointLearner({ ...options, scenario, seed }),
+    ];
+
+    for (const make of makers)
+      expect(make).toThrow(
+        expect.objectContaining({
+          code: "BAD_VALUE",
+          message: expect.stringMatching(`^seed .* not ${wrong}$`),
+        }),
+      );
+  },
+);
+
 describe("a schedule is refused when the learner is made, not when it learns:", () => {
   test.each<[Partial<Schedule>, RegExp]>([
     [{ lr: 1e-320 }, /^lr must be .* not 1e-320, which is 0 as the float32/],

@@ -109,3 +109,40 @@ test("a permutation has every index once, and each element comes everywhere", ()
   );
   expect(places.size).toBe(6);
 });
+
+const noWholeNumbers: readonly unknown[] = [0.3, NaN, Infinity, -1, null, undefined, "abc", "7", [7], true];
+
+test.each([...noWholeNumbers, 2 ** 53])(
+  "a seed of %o is refused: it would draw what another seed draws",
+  (seed) => {
+    const make = (): unknown => new Stream(seed as number, "a");
+
+    expect(make).toThrow(expect.objectContaining({ name: "ConfigError", code: "BAD_VALUE" }));
+    expect(make).toThrow(`seed must be a whole number from 0 to 9007199254740991, not ${String(seed)}`);
+  },
+);
+
+test.each([...noWholeNumbers.filter((step) => step !== undefined), 2 ** 32])(
+  "and so is a step or a row of %o",
+  (of) => {
+    const stream = new Stream(1, "a");
+    const [step, row] = [of as number, of as number];
+
+    for (const draw of [
+      () => stream.key(step),
+      () => stream.words(4, step),
+      () => stream.words(4, 0, row),
+      () => stream.uniform(4, 0, 1, step),
+      () => stream.normal(4, 0, 1, step),
+      () => stream.permutation(4, step),
+    ])
+      expect(draw).toThrow(expect.objectContaining({ code: "BAD_VALUE" }));
+  },
+);
+
+test("the greatest seed and the greatest step are numbers of their own", () => {
+  const words = (seed: number, step: number): readonly number[] => [...new Stream(seed, "a").words(4, step)];
+
+  expect(words(2 ** 53 - 1, 0)).not.toEqual(words(2 ** 53 - 2, 0));
+  expect(words(0, 2 ** 32 - 1)).not.toEqual(words(0, 2 ** 32 - 2));
+});

@@ -1,3 +1,5 @@
+import { ConfigError } from "./errors.ts";
+
 /**
  * Philox4x32-10: a counter-based generator (Salmon et al. 2011). A block of four words is a pure function of a 128-bit
  * counter and a 64-bit key, so any element can be drawn in any order on any thread, and there is no state to save.
@@ -46,6 +48,11 @@ function streamId(name: string): number {
   return hash;
 }
 
+function checkWhole(name: string, value: number, greatest: number): void {
+  if (Number.isSafeInteger(value) && value >= 0 && value <= greatest) return;
+  throw new ConfigError("BAD_VALUE", `${name} must be a whole number from 0 to ${greatest}, not ${value}`);
+}
+
 /**
  * A named sequence of random numbers: words are counted by (seed, name, step, row, element), and nothing else decides them.
  * Whoever draws says which step it is; two draws with the same step give the same numbers.
@@ -58,15 +65,21 @@ export class Stream {
   /**
    * @param seed - whole number from 0 to 2^53 - 1
    * @param name - what the numbers are for, such as `dropout/fc1`
+   * @throws ConfigError (`BAD_VALUE`) for another seed: half a number, NaN or a text would be the numbers of some other seed
    */
   constructor(seed: number, name: string) {
+    checkWhole("seed", seed, Number.MAX_SAFE_INTEGER);
     this.#seedLow = (seed % 0x1_0000_0000) >>> 0;
     this.#seedHigh = Math.floor(seed / 0x1_0000_0000) >>> 0;
     this.#id = streamId(name);
   }
 
-  /** What kernels take to draw for themselves: [seedLow, seedHigh, stream, step]. */
+  /**
+   * What kernels take to draw for themselves: [seedLow, seedHigh, stream, step].
+   * @throws ConfigError (`BAD_VALUE`), as all of these, when `step` is not a whole number from 0 to 2^32 - 1
+   */
   key(step: number): Uint32Array {
+    checkWhole("step", step, 0xffff_ffff);
     // Not `of`, which is slow: training asks in every step, for every dropout.
     const key = new Uint32Array(4);
     key[0] = this.#seedLow;
@@ -78,6 +91,8 @@ export class Stream {
 
   /** `count` words of the given step and row. */
   words(count: number, step: number, row = 0): Uint32Array {
+    checkWhole("step", step, 0xffff_ffff);
+    checkWhole("row", row, 0xffff_ffff);
     const out = new Uint32Array(Math.ceil(count / 4) * 4);
     for (let i = 0; i < out.length; i += 4) {
       philoxBlock(out, i, i >>> 2, row, step, this.#id, this.#seedLow, this.#seedHigh);
@@ -96,6 +111,7 @@ export class Stream {
     step = 0,
     out: Float32Array = new Float32Array(count),
   ): Float32Array {
+    checkWhole("step", step, 0xffff_ffff);
     // Block by block: millions of weights need no second array of words.
     const block = new Uint32Array(4);
     for (let i = 0; i < count; i++) {

@@ -64,6 +64,9 @@ test.each<[Partial<HatOptions>, RegExp]>([
   [{ c: 1e308 }, /^c must be a number from 0 up, not 1e\+308, which is Infinity as the float32/],
   [{ c: 1e-320 }, /^c must be a number from 0 up, not 1e-320, which is 0 as the float32/],
   [{ c: 1e37, sMax: 400 }, /^c 1e\+37, sMax 400 and lr 0\.05 make steps of the embeddings beyond float32/],
+  [{ seed: 0.3 }, /^seed must be a whole number from 0 to \d+, not 0\.3$/],
+  [{ seed: null as never }, /^seed must be a whole number from 0 to \d+, not null$/],
+  [{ schedule: { ...schedule, lr: 5e-5 } }, /^lr is 0\.00005 and lrMin 0\.0001, below which a task ends/],
   [{ schedule: { ...schedule, lr: 1e-320 } }, /^lr must be a number above 0, not 1e-320, which is 0/],
 ])("%j is refused by its name, value and range", (options, message) => {
   expect(() => hat(options)).toThrow(ConfigError);

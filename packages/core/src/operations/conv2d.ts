@@ -2,7 +2,7 @@ import { ShapeError } from "../errors.ts";
 import { checkKeys, type OptionKeys } from "../option-keys.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
-import { linearKeys, type LinearOptions } from "./linear.ts";
+import { dropoutKey, linearKeys, type LinearOptions } from "./linear.ts";
 import { integersOf, pooledShape } from "./max-pool2d.ts";
 
 /**
@@ -104,6 +104,7 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
   const h = gate !== undefined && recording ? new Tensor(y.shape, { backend }) : undefined;
   const data = (t: Tensor | undefined): Float32Array | null => t?.data ?? null;
   const keep = dropout?.keep ?? 1;
+  const random = dropout === undefined ? null : dropoutKey(dropout);
   kernels.conv2dForward(
     x.data,
     w.data,
@@ -114,7 +115,7 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
     data(gate),
     data(h),
     keep,
-    dropout === undefined ? null : dropout.stream.key(dropout.step),
+    random,
     dropout?.numbers,
     pool === undefined ? null : Int32Array.of(...pool.kernel, ...pool.stride),
     positions && integersOf(positions),

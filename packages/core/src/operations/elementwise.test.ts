@@ -7,7 +7,9 @@ import { Stream } from "../philox.ts";
 import { Tape } from "../tape.ts";
 import { tensor, zeros } from "../tensor.ts";
 import { checkGradient } from "../testing/index.ts";
+import { conv2d } from "./conv2d.ts";
 import { add, applyGate, dropout, multiply, relu, scale } from "./elementwise.ts";
+import { linear } from "./linear.ts";
 import { sum } from "./loss.ts";
 
 const a = { shape: [2, 3], values: [0.5, -1, 2, 0.25, -0.75, 3] };
@@ -48,6 +50,28 @@ describe.each(availableBackends())("on $name", (backend) => {
       expect(second.toArray()).not.toEqual(first.toArray());
     });
   });
+
+  test.each([0, -0.5, 1.5, NaN, Infinity, 1e-320, "0.5", null])(
+    "a share of %o cannot be kept, by dropout alone and behind a product",
+    (share) => {
+      tidy(() => {
+        const keep = share as number;
+        const draw = { keep, stream: new Stream(7, "test"), step: 1 };
+        const options = { relu: true, dropout: draw };
+        const [x, w] = [tensor([1, 2], [1, 2], { backend }), tensor([1, 2], [1, 2], { backend })];
+        const image = tensor([1, 2], [1, 1, 1, 2], { backend });
+
+        for (const drop of [
+          () => dropout(x, draw),
+          () => linear(x, w, options),
+          () => conv2d(image, image, options),
+        ]) {
+          expect(drop).toThrow(expect.objectContaining({ name: "ConfigError", code: "BAD_DROPOUT" }));
+          expect(drop).toThrow(`keep must be a number above 0 up to 1, not ${share}`);
+        }
+      });
+    },
+  );
 
   test("the gradients of applyGate are those of differences, also where a gate serves several positions", () => {
     const gate = { shape: [3], values: [0.4, 1, -2] };

@@ -1,7 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import type { Tape } from "../tape.ts";
 import { sameShape, Tensor } from "../tensor.ts";
-import type { DropoutDraw } from "./linear.ts";
+import { dropoutKey, type DropoutDraw } from "./linear.ts";
 
 function sameShapes(operation: string, a: Tensor, b: Tensor): void {
   if (!sameShape(a.shape, b.shape)) {
@@ -74,7 +74,7 @@ export function dropout(x: Tensor, draw: DropoutDraw, tape?: Tape): Tensor {
   const { kernels } = x.backend;
   const units = x.shape.at(-1) ?? 1;
   const rows = units === 0 ? 0 : x.data.length / units;
-  const random = draw.stream.key(draw.step);
+  const random = dropoutKey(draw);
   const y = new Tensor(x.shape, { backend: x.backend });
   kernels.dropout(x.data, y.data, rows, units, draw.keep, random, draw.numbers);
   tape?.record("dropout", [x], y, (dy, sink) => {

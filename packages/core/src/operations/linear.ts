@@ -1,4 +1,5 @@
 import { ShapeError } from "../errors.ts";
+import { checkNumber } from "../number-range.ts";
 import { checkKeys, type OptionKeys } from "../option-keys.ts";
 import type { Stream } from "../philox.ts";
 import type { Tape } from "../tape.ts";
@@ -6,6 +7,7 @@ import { Tensor } from "../tensor.ts";
 
 /** Dropout of one step: elements are kept with probability `keep`; which ones is decided by (seed, stream, step, element). */
 export interface DropoutDraw {
+  /** Above 0, up to 1. */
   readonly keep: number;
   readonly stream: Stream;
   readonly step: number;
@@ -14,6 +16,15 @@ export interface DropoutDraw {
    * of which only some units are computed drops what the whole one drops. Default: 0, 1, 2, ...
    */
   readonly numbers?: Uint32Array | undefined;
+}
+
+/**
+ * What kernels draw a dropout from.
+ * @throws ConfigError (`BAD_DROPOUT`, `BAD_VALUE`) when the share that is kept, or the step, makes no sense
+ */
+export function dropoutKey({ keep, stream, step }: DropoutDraw): Uint32Array {
+  checkNumber("keep", keep, { above: 0, upTo: 1 }, "BAD_DROPOUT");
+  return stream.key(step);
 }
 
 /** What is done to a product before it is written: bias, then ReLU, then dropout, then the gate. */
@@ -62,7 +73,7 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?:
     throw new ShapeError("UNSUPPORTED", "linear applies dropout only behind a ReLU");
   const { backend } = x;
   const keep = dropout?.keep ?? 1;
-  const random = dropout === undefined ? null : dropout.stream.key(dropout.step);
+  const random = dropout === undefined ? null : dropoutKey(dropout);
   const inputs = [x, w, bias, gate].filter((input) => input !== undefined);
   const recording = tape !== undefined && inputs.some((input) => tape.tracks(input));
   const y = new Tensor([n, m], { backend });
