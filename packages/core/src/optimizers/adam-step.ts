@@ -3,8 +3,10 @@ import type { Gradients } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { safeBound } from "./check-finite.ts";
 import { gradientNormBound, norm } from "./gradient-norm.ts";
+import { checkLr } from "./hyperparameters.ts";
 import type { ParameterState, ParameterStates } from "./parameter-state.ts";
 import { takeSteps, type ParameterStep } from "./parameter-step.ts";
+import { steppedParameters } from "./stepped-parameters.ts";
 
 /** Names of Adam's state, as PyTorch's. */
 export const adamStateNames: readonly string[] = ["exp_avg", "exp_avg_sq"];
@@ -56,9 +58,10 @@ export function takeAdamSteps(
   gradients: Gradients,
   locks: Locks | undefined,
 ): void {
-  const moved = [...parameters]
-    .filter(([, leaf]) => gradients.has(leaf))
-    .map(([name, leaf]) => adamStep(settings, states.of(name, leaf), name, leaf, gradients));
+  checkLr(settings.lr); // it may have been changed since the optimizer was made
+  const moved = steppedParameters(parameters, gradients).map(([name, leaf]) =>
+    adamStep(settings, states.of(name, leaf), name, leaf, gradients),
+  );
   takeSteps(
     moved.map(({ step }) => step),
     gradients,

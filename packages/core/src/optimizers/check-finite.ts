@@ -3,6 +3,7 @@ import type { Locks } from "../network/locks.ts";
 import type { Gradients } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { gradientNormBound } from "./gradient-norm.ts";
+import { steppedParameters } from "./stepped-parameters.ts";
 
 /**
  * Half the distance from the largest float32 to the next number: a step below it takes no finite weight to infinity. A
@@ -54,6 +55,7 @@ function areSmall(list: readonly (readonly [string, Tensor])[], gradients: Gradi
  *
  * @throws NumericError (`NON_FINITE_GRADIENT`, `NON_FINITE_STEP`) when a gradient, or `w - lr g` of an element that is not
  *   locked, is NaN or infinite
+ * @throws ConfigError (`SAME_TENSOR`, `DUPLICATE_NAME`) as in a step
  */
 export function checkFinite(
   parameters: Iterable<readonly [string, Tensor]>,
@@ -61,7 +63,7 @@ export function checkFinite(
   lr = 1,
   locks?: Locks,
 ): void {
-  const list = [...parameters].filter(([, leaf]) => gradients.has(leaf));
+  const list = steppedParameters(parameters, gradients);
   if (list.length === 0 || areSmall(list, gradients, lr)) return;
   for (const [name, leaf] of list) {
     const bound = gradientNormBound(gradients, leaf);

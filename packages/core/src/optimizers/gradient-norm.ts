@@ -1,6 +1,7 @@
 import { ConfigError } from "../errors.ts";
 import type { Gradients } from "../tape.ts";
 import { elements, type Tensor } from "../tensor.ts";
+import { steppedParameters } from "./stepped-parameters.ts";
 
 /**
  * An upper bound of the Euclidean norm of a leaf's gradient, without computing it where it is pending: the norm of a product
@@ -32,16 +33,16 @@ export function norm(of: Tensor): number {
  * gradients stay pending.
  *
  * @param maxNorm - above 0; Infinity clips nothing
- * @throws ConfigError (`BAD_VALUE`) for another one
+ * @throws ConfigError (`BAD_VALUE`) for another one; (`SAME_TENSOR`, `DUPLICATE_NAME`) as in a step
  */
 export function clipGlobalNorm(
   parameters: Iterable<readonly [string, Tensor]>,
   gradients: Gradients,
   maxNorm: number,
 ): void {
-  if (!(maxNorm > 0))
+  if (typeof maxNorm !== "number" || !(maxNorm > 0))
     throw new ConfigError("BAD_VALUE", `the largest norm must be a number above 0, not ${maxNorm}`);
-  const leaves = [...parameters].map(([, leaf]) => leaf).filter((leaf) => gradients.has(leaf));
+  const leaves = steppedParameters(parameters, gradients).map(([, leaf]) => leaf);
   const total = (normOf: (leaf: Tensor) => number): number => Math.hypot(...leaves.map(normOf));
   if (total((leaf) => gradientNormBound(gradients, leaf)) <= maxNorm) return;
   const factor = maxNorm / (total((leaf) => gradientNorm(gradients, leaf)) + 1e-6);

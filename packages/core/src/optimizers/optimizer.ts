@@ -21,11 +21,13 @@ export interface OptimizerState {
  * frees it.
  */
 export interface Optimizer {
-  /** Learning rate; may be changed between steps. */
+  /** Learning rate, > 0; may be changed between steps, and is checked in each. */
   lr: number;
   /**
    * One step for the given parameters; those that the loss does not depend on stay as they are. Of a locked element neither
    * the weight nor its state is written: no decay, no momentum.
+   * @throws ConfigError (`BAD_LR`) when `lr` has become no learning rate; (`SAME_TENSOR`, `DUPLICATE_NAME`) when one tensor is given
+   *   twice, or one name
    * @throws NumericError when a gradient, a stepped parameter or its state is not finite; nothing has been changed then
    */
   step(parameters: Iterable<readonly [string, Tensor]>, gradients: Gradients, locks?: Locks): void;

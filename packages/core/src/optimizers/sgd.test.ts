@@ -260,8 +260,8 @@ test("clipping scales the common norm down to the limit, and leaves small gradie
 test("clipping to a norm that is none is refused, where it would have clipped nothing", () => {
   tidy(() => {
     const [w, b] = [leaf([5, 7], 1), leaf([5], 1)];
-    for (const maxNorm of [NaN, 0, -1]) {
-      expect(() => clipGlobalNorm([["w", w]], gradientsOf(w, b, 1), maxNorm)).toThrow(
+    for (const maxNorm of [NaN, 0, -1, "5", true, null]) {
+      expect(() => clipGlobalNorm([["w", w]], gradientsOf(w, b, 1), maxNorm as number)).toThrow(
         `the largest norm must be a number above 0, not ${maxNorm}`,
       );
     }

@@ -9,6 +9,7 @@ import { checkLr, checkMomentum, checkWeightDecay } from "./hyperparameters.ts";
 import type { Optimizer, OptimizerState } from "./optimizer.ts";
 import { ParameterStates, type ParameterState } from "./parameter-state.ts";
 import { takeSteps, type ParameterStep } from "./parameter-step.ts";
+import { steppedParameters } from "./stepped-parameters.ts";
 
 /** Settings of `Sgd`, with PyTorch's names and defaults. */
 export interface SgdOptions {
@@ -57,7 +58,8 @@ export class Sgd implements Optimizer {
   }
 
   step(parameters: Iterable<readonly [string, Tensor]>, gradients: Gradients, locks?: Locks): void {
-    const list = [...parameters].filter(([, leaf]) => gradients.has(leaf));
+    checkLr(this.lr); // it may have been changed since
+    const list = steppedParameters(parameters, gradients);
     if (this.#momentum === 0 && this.#weightDecay === 0) {
       checkFinite(list, gradients, this.lr, locks);
       takeSteps(

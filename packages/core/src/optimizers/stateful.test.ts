@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { selectBackend } from "../backend/registry.ts";
 import { Bits } from "../bits.ts";
 import { CheckpointError, ConfigError, NumericError, ShapeError } from "../errors.ts";
@@ -13,6 +13,7 @@ import { Tape, type Gradients } from "../tape.ts";
 import { tensor, type Tensor } from "../tensor.ts";
 import { Adam } from "./adam.ts";
 import { AdamW } from "./adamw.ts";
+import { clipGlobalNorm } from "./gradient-norm.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { Sgd } from "./sgd.ts";
 
@@ -388,4 +389,94 @@ test("settings outside their range are refused", () => {
   ]) {
     expect(make).toThrow(ConfigError);
   }
+});
+
+describe.each([
+  { name: "SGD", make: () => new Sgd({ lr: 0.1 }) },
+  { name: "SGD with momentum", make: () => new Sgd({ lr: 0.1, momentum: 0.9 }) },
+  { name: "Adam", make: () => new Adam({ lr: 0.1 }) },
+  { name: "AdamW", make: () => new AdamW({ lr: 0.1 }) },
+])("$name refuses, and changes nothing,", ({ make }) => {
+  test("a learning rate that has become none since it was made", () => {
+    tidy(() => {
+      const [w, b] = [leaf([4, 3], 1), leaf([4], 1)];
+      const before = w.toArray();
+      const optimizer = make();
+
+      for (const lr of [-0.1, 0, NaN, Infinity, 1e-320, "0.1", null]) {
+        optimizer.lr = lr as number;
+        expect(() => optimizer.step(named(w, b), gradientsOf(w, b, 1)), String(lr)).toThrow(
+          expect.objectContaining({ name: "ConfigError", code: "BAD_LR" }),
+        );
+      }
+
+      expect(w.toArray()).toEqual(before);
+      optimizer.dispose();
+    });
+  });
+
+  test("one tensor under two names: a lock of one would not hold under the other", () => {
+    tidy(() => {
+      const [w, b] = [leaf([4, 3], 1), leaf([4], 1)];
+      const before = w.toArray();
+      const optimizer = make();
+      const locks = new Locks();
+      const bits = new LockBits(w.shape);
+      bits.lockRow(0, Bits.ones(3));
+      locks.set("tied", bits);
+
+      const step = (): void => optimizer.step([...named(w, b), ["tied", w]], gradientsOf(w, b, 1), locks);
+
+      expect(step).toThrow(expect.objectContaining({ name: "ConfigError", code: "SAME_TENSOR" }));
+      expect(step).toThrow(/^"w" and "tied" are one tensor, /);
+      expect(w.toArray()).toEqual(before);
+      optimizer.dispose();
+    });
+  });
+
+  test("one parameter twice, and two tensors under one name", () => {
+    tidy(() => {
+      const [w, b] = [leaf([4, 3], 1), leaf([4], 1)];
+      const optimizer = make();
+
+      expect(() => optimizer.step([...named(w, b), ["w", w]], gradientsOf(w, b, 1))).toThrow(
+        expect.objectContaining({
+          code: "SAME_TENSOR",
+          message: expect.stringMatching(/^"w" is given twice/),
+        }),
+      );
+      const one = [
+        ["w", w],
+        ["w", b],
+      ] as const;
+      expect(() => optimizer.step(one, gradientsOf(w, b, 1))).toThrow(
+        expect.objectContaining({ code: "DUPLICATE_NAME", message: expect.stringContaining('called "w"') }),
+      );
+      optimizer.dispose();
+    });
+  });
+});
+
+test("a name of a tensor that the loss does not depend on is nobody's second name", () => {
+  tidy(() => {
+    const [w, b, idle] = [leaf([4, 3], 1), leaf([4], 1), leaf([2], 1)];
+    const before = idle.toArray();
+    const optimizer = new Sgd({ lr: 0.1 });
+
+    optimizer.step([...named(w, b), ["idle", idle], ["idle too", idle]], gradientsOf(w, b, 1));
+
+    expect(idle.toArray()).toEqual(before);
+  });
+});
+
+test("a common norm is not made of one tensor twice", () => {
+  tidy(() => {
+    const [w, b] = [leaf([4, 3], 1), leaf([4], 1)];
+    const gradients = gradientsOf(w, b, 1);
+
+    expect(() => clipGlobalNorm([...named(w, b), ["tied", w]], gradients, 1e-3)).toThrow(
+      expect.objectContaining({ code: "SAME_TENSOR" }),
+    );
+    expect(gradients.pending(w), "nothing was scaled").toBeDefined();
+  });
 });
