@@ -211,7 +211,7 @@ async function install(folder: string, names: readonly string[]): Promise<void> 
 async function compile(folder: string, options: Record<string, unknown>, file: string): Promise<void> {
   const compilerOptions = {
     target: "es2023",
-    lib: ["es2023", "esnext.disposable"],
+    lib: ["es2023"],
     strict: true,
     types: ["node"],
     typeRoots: [join(root, "node_modules", "@types")],

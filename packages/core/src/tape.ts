@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { ConfigError, ShapeError } from "./errors.ts";
 import { elements, sameShape, Tensor, zeros } from "./tensor.ts";
 import type { Backend } from "./backend/backend.ts";

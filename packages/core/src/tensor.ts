@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Backend } from "./backend/backend.ts";
 import { ShapeError } from "./errors.ts";
 import { checkKeys, type OptionKeys } from "./option-keys.ts";
