@@ -1,4 +1,5 @@
 import type { Backend } from "./backend/backend.ts";
+import { noteCopy } from "./copies.ts";
 
 /** Something that is freed by `dispose`, and at the latest when the `tidy` around its creation ends. */
 export interface Disposable {
@@ -39,6 +40,7 @@ function sizeClass(wanted: number): number {
 function poolOf(backend: Backend): Pool {
   let pool = pools.get(backend);
   if (pool === undefined) {
+    noteCopy();
     pool = { free: new Map(), bytes: 0 };
     pools.set(backend, pool);
   }

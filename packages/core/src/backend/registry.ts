@@ -1,3 +1,4 @@
+import { noteCopy } from "../copies.ts";
 import { ConfigError, NativeError } from "../errors.ts";
 import { checkKeys } from "../option-keys.ts";
 import type { Backend, Precision } from "./backend.ts";
@@ -38,6 +39,7 @@ export function selectBackend(
 ): Backend {
   const given: BackendOptions = typeof options === "function" ? { onWarning: options } : options;
   checkKeys("selectBackend", given, { precision: true, onWarning: true });
+  noteCopy();
   const { precision = "float32", onWarning } = given;
   const warn = warningsTo(onWarning);
   const backend = inFloat32(device, warn);
