@@ -1,9 +1,11 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readlinkSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ConfigError } from "@milliner/core";
 import { lockRun } from "./run-lock.ts";
@@ -41,7 +43,7 @@ async function leaveLock(pid: number, change: object = {}): Promise<void> {
   const lock = await lockRun(folder);
   const mine = JSON.parse(await readFile(path, "utf8"));
   await lock.release();
-  await writeFile(path, JSON.stringify({ ...mine, pid, started: null, ...change }));
+  await writeFile(path, JSON.stringify({ ...mine, pid, thread: pid, started: null, ...change }));
 }
 
 test("a run that has the folder keeps every other out until it lets go", async () => {
@@ -64,6 +66,93 @@ test("of twenty that come at once exactly one gets it", async () => {
   for (const result of results)
     if (result.status === "rejected") expect(result.reason).toBeInstanceOf(ConfigError);
   expect(await readdir(folder)).toEqual(["run.lock"]);
+});
+
+describe.runIf(process.platform === "linux")("the lock of a worker, which its process outlives", () => {
+  /** A worker that waits for ever, and the number that the system gives it. */
+  async function otherThread(): Promise<{ readonly worker: Worker; readonly thread: number }> {
+    const worker = new Worker(
+      `const { parentPort } = require("node:worker_threads");
+      parentPort.postMessage(require("node:fs").readlinkSync("/proc/thread-self"));
+      setInterval(() => {}, 1000);`,
+      { eval: true },
+    );
+    const [link] = (await once(worker, "message")) as [string];
+    return { worker, thread: Number(link.split("/")[2]) };
+  }
+
+  test("is respected while it lives, and taken over when it was terminated", async () => {
+    const { worker, thread } = await otherThread();
+    await leaveLock(process.pid, { thread });
+
+    const refused: unknown = await lockRun(folder).catch((error: unknown) => error);
+    await worker.terminate();
+    const lock = await lockRun(folder);
+
+    expect(refused).toMatchObject({
+      code: "RUN_LOCKED",
+      message: expect.stringContaining(`is in use by thread ${thread} of process ${process.pid} on `),
+    });
+    expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({
+      pid: process.pid,
+      thread: Number(readlinkSync("/proc/thread-self").split("/")[2]),
+    });
+    await lock.release();
+  });
+
+  test("is taken over when its number belongs to a later thread", async () => {
+    const { worker, thread } = await otherThread();
+    const stat = await readFile(`/proc/self/task/${thread}/stat`, "utf8");
+    const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+    const started = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+    await leaveLock(process.pid, { thread, started: `${boot}/${started}` });
+    await expect(lockRun(folder)).rejects.toMatchObject({ code: "RUN_LOCKED" });
+    await leaveLockAgain({ started: `${boot}/${started - 1}` });
+
+    await (await lockRun(folder)).release();
+
+    await worker.terminate();
+  });
+
+  async function leaveLockAgain(change: object): Promise<void> {
+    await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, "utf8")), ...change }));
+  }
+});
+
+describe.skipIf(process.platform === "win32")("what is called like the lock and is no file", () => {
+  test.each<[string, () => unknown]>([
+    ["a pipe that nobody writes to", () => execFileSync("mkfifo", [path])],
+    ["an endless device", () => symlink("/dev/zero", path)],
+    ["a folder", () => mkdir(path)],
+  ])("is not waited for, and is not taken for a lock that is gone: %s", async (_, make) => {
+    await make();
+
+    await expect(lockRun(folder)).rejects.toMatchObject({
+      code: "RUN_LOCKED",
+      message: expect.stringMatching(/in use by somebody whom run\.lock does not name;.* delete .*run\.lock/),
+    });
+    expect(await readdir(folder)).toEqual(["run.lock"]);
+  });
+
+  test("keeps no thread from its end where it stands in place of the thread's own lock", async () => {
+    const lock = await lockRun(folder);
+    const giveBack = process.listeners("exit").find(({ name }) => name === "giveBack")!;
+    await rm(path);
+    execFileSync("mkfifo", [path]);
+
+    giveBack(0);
+    await lock.release();
+
+    expect(await readdir(folder)).toEqual(["run.lock"]);
+  });
+
+  test("is left where it is, if it is a folder of a similar name", async () => {
+    await mkdir(join(folder, "run.lock.d"));
+
+    await (await lockRun(folder)).release();
+
+    expect(await readdir(folder)).toEqual(["run.lock.d"]);
+  });
 });
 
 describe("the lock of another process", () => {

@@ -1,40 +1,28 @@
 import { createHash, randomUUID } from "node:crypto";
-import { readFileSync, rmSync } from "node:fs";
+import { lstatSync, readFileSync, rmSync } from "node:fs";
 import { link, open, readdir, rm, stat } from "node:fs/promises";
-import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { ConfigError } from "@milliner/core";
-import { flush, readBoundedFile } from "@milliner/data";
+import { ConfigError, printable } from "@milliner/core";
+import { errorCode, flush, readBoundedFile } from "@milliner/data";
 import { writeError } from "./atomic-file.ts";
+import { isDead, parseOwner, thisThread, type Owner } from "./lock-owner.ts";
 
-/** A run folder that this process owns, until `release`. */
+/** A run folder that this thread owns, until `release`. */
 export interface RunLock {
   release(): Promise<void>;
 }
 
-interface Owner {
-  readonly pid: number;
-  /** When the process started, in the system's own terms: tells it from a later one with the same number. */
-  readonly started: string | null;
-  readonly host: string;
-}
-
 /**
- * Takes a run folder for this process. The lock is a file that names its owner; one that a dead process left is taken over.
- * A process that ends by `process.exit` gives its folders back; one that is killed cannot.
+ * Takes a run folder for this thread. The lock is a file that names its owner; one that is known to be dead is taken over. A
+ * thread that ends by `process.exit` gives its folders back; a process that is killed cannot, nor a worker that is terminated.
  *
  * @param folder - exists
- * @throws ConfigError (`RUN_LOCKED`) when a live process owns it, or one on another machine, which cannot be asked
+ * @throws ConfigError (`RUN_LOCKED`) when somebody owns it who lives, or of whom that cannot be known, as on another machine
  * @throws CheckpointError when the folder cannot be written to
  */
 export async function lockRun(folder: string): Promise<RunLock> {
   const path = join(folder, lockName);
-  const mine = JSON.stringify({
-    pid: process.pid,
-    started: processStart(process.pid),
-    host: hostname(),
-    id: randomUUID(),
-  } satisfies Owner & { readonly id: string });
+  const mine = JSON.stringify({ ...thisThread(), id: randomUUID() });
   await take(path, mine, folder);
   hold(mine, path);
   await sweep(folder);
@@ -52,7 +40,7 @@ const lockName = "run.lock";
 /** A lock is one line. */
 const largestBytes = 2 ** 16;
 
-// The locks of this process, content and path: only the process knows when it ends, so it keeps them in one place, with one
+// The locks of this thread, content and path: only the thread knows when it ends, so it keeps them in one place, with one
 // listener.
 const held = new Map<string, string>();
 
@@ -69,7 +57,8 @@ function letGo(content: string): void {
 function giveBack(): void {
   for (const [content, path] of held) {
     try {
-      if (readFileSync(path, "utf8") === content) rmSync(path);
+      // Somebody's pipe or device in its place would keep the process from its end.
+      if (lstatSync(path).isFile() && readFileSync(path, "utf8") === content) rmSync(path);
     } catch {
       // gone already, or the file system refuses: whoever comes next finds that the owner is dead
     }
@@ -81,7 +70,7 @@ function giveBack(): void {
 async function sweep(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
-    if (name.startsWith(`${lockName}.`)) await rm(join(folder, name), { force: true });
+    if (name.startsWith(`${lockName}.`)) await rm(join(folder, name), { force: true }).catch(() => undefined); // a folder of somebody's, say
   }
 }
 
@@ -92,7 +81,7 @@ async function take(path: string, mine: string, folder: string): Promise<void> {
     const found = await read(path);
     if (found === null) continue; // released in this moment
     const owner = parseOwner(found);
-    if (owner === null || isAlive(owner)) throw lockedBy(owner, folder, path);
+    if (owner === null || !isDead(owner)) throw lockedBy(owner, folder, path);
     await clearStale(path, found, mine, folder);
   }
   throw lockedBy(null, folder, path);
@@ -117,19 +106,27 @@ async function clearStale(path: string, stale: string, mine: string, folder: str
   }
 }
 
-function read(path: string): Promise<string | null> {
-  return readBoundedFile(path, largestBytes).then(
-    (bytes) => new TextDecoder().decode(bytes),
-    () => null,
-  );
+/** Null where there is none; empty for what cannot be read, such as a pipe, which names no owner either. */
+async function read(path: string): Promise<string | null> {
+  try {
+    return new TextDecoder().decode(await readBoundedFile(path, largestBytes));
+  } catch (error) {
+    if (errorCode(error) === "FILE_MISSING") return null;
+    return "";
+  }
 }
 
 function lockedBy(owner: Owner | null, folder: string, path: string): ConfigError {
-  const who = owner === null ? "another run" : `process ${owner.pid} on ${owner.host}`;
+  const who = owner === null ? "somebody whom run.lock does not name" : ownerText(owner);
   return new ConfigError(
     "RUN_LOCKED",
     `${folder} is in use by ${who}; wait for it, choose another folder, or delete ${path} if you are sure that it is gone`,
   );
+}
+
+function ownerText({ pid, thread, host }: Owner): string {
+  const text = `process ${pid} on ${printable(host)}`;
+  return thread === null || thread === pid ? text : `thread ${thread} of ${text}`;
 }
 
 // The content is there from the first moment on: written aside, then linked under the name, which fails if it exists.
@@ -146,9 +143,9 @@ async function createExclusively(path: string, content: string): Promise<boolean
     await link(aside, path);
     return true;
   } catch (error) {
-    if (hasCode(error, "EEXIST")) return false;
-    if (hasCode(error, "ENOENT") && (await isThere(dirname(path)))) return false; // swept by one who took the folder this moment
-    if (hasCode(error, "EPERM") || hasCode(error, "ENOTSUP") || hasCode(error, "ENOSYS")) {
+    if (errorCode(error) === "EEXIST") return false;
+    if (errorCode(error) === "ENOENT" && (await isThere(dirname(path)))) return false; // swept by one who took the folder this moment
+    if (errorCode(error) === "EPERM" || errorCode(error) === "ENOTSUP" || errorCode(error) === "ENOSYS") {
       return await createWithoutLinks(path, content);
     }
     throw writeError(path, error);
@@ -176,49 +173,7 @@ async function createWithoutLinks(path: string, content: string): Promise<boolea
     }
     return true;
   } catch (error) {
-    if (hasCode(error, "EEXIST")) return false;
+    if (errorCode(error) === "EEXIST") return false;
     throw writeError(path, error);
-  }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
-}
-
-function parseOwner(text: string): Owner | null {
-  try {
-    const value = JSON.parse(text) as Partial<Owner> | null;
-    const { pid, started = null, host } = value ?? {};
-    if (!Number.isSafeInteger(pid) || pid! < 1 || typeof host !== "string") return null;
-    return { pid: pid!, started: typeof started === "string" ? started : null, host };
-  } catch {
-    return null;
-  }
-}
-
-function isAlive(owner: Owner): boolean {
-  if (owner.host !== hostname()) return true;
-  try {
-    process.kill(owner.pid, 0);
-  } catch (error) {
-    return hasCode(error, "EPERM"); // somebody else's process, but a process
-  }
-  if (process.platform !== "linux") return true;
-  const started = processStart(owner.pid);
-  return started !== null && (owner.started === null || owner.started === started);
-}
-
-// Linux: which boot, and the clock tick of it. Null for a process that is gone, or dead and not collected by its parent yet
-// (as in containers whose first process collects nobody). Null on other systems, where the number alone has to do.
-function processStart(pid: number): string | null {
-  if (process.platform !== "linux") return null;
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the name before may hold anything
-    const [state] = fields;
-    if (state === "Z" || state === "X") return null;
-    return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}/${fields[19]}`;
-  } catch {
-    return null;
   }
 }

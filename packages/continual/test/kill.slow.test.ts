@@ -1,9 +1,11 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Stream } from "@milliner/core";
-import { legacy, readAll, start, type RunProcess } from "./run-process.ts";
+import { legacy, program, readAll, start, type RunProcess } from "./run-process.ts";
 
 let parent = "";
 const alive = new Set<RunProcess>();
@@ -88,3 +90,20 @@ test("a process that ends at once gives the folder back", async () => {
   expect(status).toBe(3);
   expect(await readdir(folder)).not.toContain("run.lock");
 });
+
+// Elsewhere the system does not tell that a thread is gone, and its lock counts until its process ends.
+test.runIf(process.platform === "linux")(
+  "the folder of a run in a worker is refused while the worker lives, and free once it was terminated",
+  async () => {
+    const folder = join(parent, "worker");
+    const worker = new Worker(program, { argv: ["stay", folder], execArgv: [] });
+    await once(worker, "message");
+    const second = await start("run", folder).ended;
+    await worker.terminate();
+
+    const { status, stderr } = await start("run", folder).ended;
+
+    expect(second).toMatchObject({ status: 1, said: { error: "ConfigError", code: "RUN_LOCKED" } });
+    expect(status, stderr).toBe(0);
+  },
+);

@@ -2,10 +2,12 @@
 //
 //     node run-process.mjs run FOLDER       runs or resumes; prints "event" at each event and its result at the end
 //     node run-process.mjs leave FOLDER     ends at once, with 3, at its first event
+//     node run-process.mjs stay FOLDER      says "stays" at its first event to the thread that made it, and goes no further
 //     node run-process.mjs verify FOLDER    prints what `verifyRun` finds
 //
 // An error of milliner's is printed as JSON and ends the process with 1. It runs dist/, which `npm run check` has built from
 // these sources before the tests.
+import { parentPort } from "node:worker_threads";
 import { run, verifyRun } from "@milliner/continual";
 import { SgdFrozenLearner, SgdLearner } from "@milliner/continual/baselines";
 import { syntheticScenario } from "@milliner/continual/testing";
@@ -37,6 +39,10 @@ async function work() {
     checkpointSeconds: 0, // as many files as there can be
     events: () => {
       if (command === "leave") process.exit(3);
+      if (command === "stay") {
+        parentPort.postMessage("stays");
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+      }
       print("event");
     },
   });

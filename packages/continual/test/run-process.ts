@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { readCheckpoint } from "../src/checkpoint.ts";
 import { CheckpointFolder } from "../src/run-folder.ts";
 
-const program = fileURLToPath(new URL("run-process.mjs", import.meta.url));
+/** `run-process.mjs`, which a thread can run too. */
+export const program = fileURLToPath(new URL("run-process.mjs", import.meta.url));
 
 /** How a process ended, and the JSON that it printed last. */
 export interface Ended {
