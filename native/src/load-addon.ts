@@ -106,5 +106,6 @@ function codeOf(error: unknown): unknown {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  // One line: of a module that is not there Node goes on with who asked for it.
+  return error instanceof Error ? error.message.split("\n", 1)[0]! : String(error);
 }

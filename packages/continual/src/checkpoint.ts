@@ -3,7 +3,6 @@ import { basename, dirname, join } from "node:path";
 import {
   CheckpointError,
   elements,
-  printable,
   readSafetensors,
   writeSafetensors,
   type SafetensorsTensor,
@@ -195,7 +194,7 @@ function storedArray(data: SafetensorsTensor["data"], name: string, file: string
     return data;
   throw new CheckpointError(
     "BAD_VALUE",
-    `"${printable(name)}" of ${file} has elements of a type that no checkpoint holds`,
+    `"${name}" of ${file} has elements of a type that no checkpoint holds`,
   );
 }
 

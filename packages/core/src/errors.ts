@@ -1,13 +1,16 @@
+import { printable } from "./printable.ts";
+
 /**
  * What milliner throws for a mistake that a person has to fix. `code` is stable and documented; the message may improve.
  * Kinds are told apart by class or by `name`: those below, and one for each package that has a kind of its own.
+ * Messages quote names of files, tensors and classes that anybody may have chosen, and end on terminals: they are `printable`.
  */
 export class MillinerError extends Error {
   /** Stable, upper case with underscores, for example `SHAPE_MISMATCH`. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(printable(message), options);
     this.name = new.target.name;
     this.code = code;
   }

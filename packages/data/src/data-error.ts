@@ -1,3 +1,5 @@
+import { printable } from "./printable.ts";
+
 /**
  * What a `DataError` can be about. Codes are stable: programs may branch on them, and tests do.
  *
@@ -62,7 +64,7 @@ export type DataErrorCode =
  * The one error of this package: a data set that cannot be used as it is.
  *
  * The message is one sentence for the person who has to fix it: it names the file, says what is wrong with
- * numbers, and what to do.
+ * numbers, and what to do. Control characters in the names that it quotes are shown by number.
  *
  * This package lies on the lowest floor and imports nothing, so the class cannot extend the `MillinerError`
  * of `@milliner/core`. It has its shape instead: an `Error` with a `name` and a stable string `code`. Whoever
@@ -78,7 +80,7 @@ export class DataError extends Error {
    * @param options - `cause`: the error underneath, kept for `--debug`
    */
   constructor(code: DataErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(printable(message), options);
     this.code = code;
   }
 }

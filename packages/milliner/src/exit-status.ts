@@ -1,4 +1,4 @@
-import { MillinerError, NumericError } from "@milliner/core";
+import { MillinerError, NumericError, printable } from "@milliner/core";
 import { CommanderError } from "commander";
 
 /** Signals that ask a process to end, and the status that shells give it then: 128 + number. */
@@ -30,7 +30,7 @@ export class Failed extends Error {
     options: { readonly status?: number; readonly cause?: unknown } = {},
   ) {
     const { status = 1, ...rest } = options;
-    super(message, rest);
+    super(printable(message), rest);
     this.name = "Failed";
     this.code = code;
     this.status = status;

@@ -5,6 +5,7 @@ import {
   elements,
   forward,
   parameterSpecs,
+  printable,
   tensor,
   tidy,
   type OptionKeys,
@@ -120,7 +121,7 @@ const batchSize = 250;
  */
 export async function exportRun(run: string, options: ExportRunOptions = {}): Promise<ExportedRun> {
   checkKeys("exportRun", options, exportRunKeys);
-  const warn = options.onWarning ?? ((message) => process.emitWarning(message));
+  const warn = options.onWarning ?? ((message) => process.emitWarning(printable(message)));
   // Runtimes compute in float32 on the float32 weights, whatever the run computed in, and there pruned equals masked.
   const learned = await openRun(run, { ...options, precision: "float32" }, warn);
   try {

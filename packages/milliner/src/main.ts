@@ -8,7 +8,7 @@ import { addReport } from "./commands/report.ts";
 import { addTrain } from "./commands/train.ts";
 import { addVerify } from "./commands/verify.ts";
 import { exitStatus, failureOf, Interrupted, sentence } from "./exit-status.ts";
-import { processOutput, type Output } from "./output.ts";
+import { oneLine, printableLines, processOutput, type Output } from "./output.ts";
 import { packageVersion } from "./versions.ts";
 
 /**
@@ -16,7 +16,8 @@ import { packageVersion } from "./versions.ts";
  * @param args - what stands behind the command's name
  * @returns the status to end with
  */
-export async function main(args: readonly string[], output: Output = processOutput()): Promise<number> {
+export async function main(args: readonly string[], to: Output = processOutput()): Promise<number> {
+  const output: Output = { ...to, result: (text) => to.result(printableLines(text)) };
   let said: object | null = null;
   try {
     checkWorkingFolder();
@@ -29,7 +30,7 @@ export async function main(args: readonly string[], output: Output = processOutp
     const status = exitStatus(error);
     // A line for people is there already: commander has written its own, and who was interrupted was told how to go on.
     if (!(error instanceof CommanderError) && !(error instanceof Interrupted))
-      output.note(`${told(error, args.includes("--debug"))}\n`);
+      output.note(told(error, args.includes("--debug")));
     if (status !== 0 && args.includes("--json"))
       output.json({ ...(said as object | null), error: failureOf(error) });
     if (error instanceof Interrupted && error.atOnce) process.exit(status); // else the work that was given up would go on
@@ -51,8 +52,9 @@ function checkWorkingFolder(): void {
 }
 
 function told(error: unknown, isDebug: boolean): string {
-  if (!isDebug || !(error instanceof Error)) return `error: ${sentence(error)}`;
-  return `error: ${error.stack ?? error.message}${error.cause instanceof Error ? `\ncause: ${error.cause.stack}` : ""}`;
+  if (!isDebug || !(error instanceof Error)) return oneLine(`error: ${sentence(error)}`);
+  const cause = error.cause instanceof Error ? `\ncause: ${error.cause.stack}` : "";
+  return printableLines(`error: ${error.stack ?? error.message}${cause}\n`);
 }
 
 function program(output: Output, args: readonly string[]): Command {
@@ -62,7 +64,7 @@ function program(output: Output, args: readonly string[]): Command {
     )
     .version(packageVersion())
     .option("--debug", "show a stack trace when something goes wrong")
-    .configureOutput({ writeOut: output.result, writeErr: output.note })
+    .configureOutput({ writeOut: output.result, writeErr: (text) => output.note(printableLines(text)) })
     .showSuggestionAfterError()
     .exitOverride();
   addTrain(root, output, args);

@@ -1,3 +1,5 @@
+import { printable } from "@milliner/core";
+
 /** Where a command writes: results to one, everything else to the other. */
 export interface Output {
   readonly result: (text: string) => void;
@@ -8,6 +10,26 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Width of the terminal in characters. */
   readonly columns: () => number;
+}
+
+/** A line, whatever is in it: names of files and tasks, warnings, settings. */
+export function oneLine(text: string): string {
+  return `${printable(text)}\n`;
+}
+
+/** Text of several lines, each of them printable but for tabs. */
+export function printableLines(text: string): string {
+  return text.replaceAll(/[^\n\t]+/g, printable);
+}
+
+/** A value as JSON that a terminal may be shown: JSON itself lets the upper control characters and marks of direction stand. */
+export function jsonText(value: object): string {
+  const escaped = JSON.stringify(value, null, 2).replaceAll(/[\u007f-\u{10ffff}]/gu, (character) =>
+    printable(character) === character
+      ? character
+      : `\\u${character.codePointAt(0)!.toString(16).padStart(4, "0")}`,
+  );
+  return `${escaped}\n`;
 }
 
 /**
@@ -26,7 +48,7 @@ export function processOutput(): Output {
   return {
     result: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(text),
-    json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    json: (value) => void process.stdout.write(jsonText(value)),
     isTerminal: process.stderr.isTTY === true,
     columns: () => process.stderr.columns || 80, // a terminal that does not know its width says 0
   };

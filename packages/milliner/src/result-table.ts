@@ -1,6 +1,8 @@
+import { printable } from "@milliner/core";
 import { promisesBits, type LearnerResult, type RunResult } from "@milliner/continual";
 import { counted } from "./counted.ts";
 import { deviceText } from "./device.ts";
+import { oneLine } from "./output.ts";
 import type { SeedRuns } from "./seed-runs.ts";
 import { clip, duration, percent, textTable } from "./table.ts";
 import type { Trained } from "./train.ts";
@@ -18,7 +20,7 @@ export function resultTable({ name, folder, settings, device, result }: Trained)
   const table = textTable([
     ["accuracy", ...columns.map(([learner]) => learner)],
     ...result.tasks.map((task, id) =>
-      row(`task ${id}: ${clip(task.name)}`, ({ matrix }) => percent(matrix.at(-1)?.[id])),
+      row(`task ${id}: ${clip(printable(task.name))}`, ({ matrix }) => percent(matrix.at(-1)?.[id])),
     ),
     row("mean", ({ acc }) => percent(acc)),
     row("forgetting", ({ forgetting }) => percent(forgetting)),
@@ -27,11 +29,14 @@ export function resultTable({ name, folder, settings, device, result }: Trained)
     row("time", ({ seconds }) => duration(seconds)),
   ]);
   return [
-    `${name}, seed ${settings.seed}, ${counted(result.tasks.length, "task")} on ${deviceText(device)}\n\n`,
+    oneLine(
+      `${name}, seed ${settings.seed}, ${counted(result.tasks.length, "task")} on ${deviceText(device)}`,
+    ),
+    "\n",
     table,
     `\n${exactness(result)}\n`,
-    ...result.warnings.map((warning) => `warning: ${warning}\n`),
-    `run folder: ${folder}\n`,
+    ...result.warnings.map((warning) => oneLine(`warning: ${warning}`)),
+    oneLine(`run folder: ${folder}`),
   ].join("");
 }
 
@@ -116,7 +121,10 @@ export function seedsTable({ done, failed }: SeedRuns): string {
   const share = failed.length === 0 ? "" : `${done.length} of `;
   const seeds = `${share}${counted(done.length + failed.length, "seed")}`;
   return [
-    `${first.name}, ${seeds}, ${counted(first.result.tasks.length, "task")}: mean accuracy at the end\n\n`,
+    oneLine(
+      `${first.name}, ${seeds}, ${counted(first.result.tasks.length, "task")}: mean accuracy at the end`,
+    ),
+    "\n",
     textTable([
       ["", first.result.learner, "forgetting", "bit-exact", ...names, "time"],
       ...rows.map(({ cells }) => cells),

@@ -1,5 +1,8 @@
-/** Lines of a table: the first column to the left, the others to the right, two spaces between. */
-export function textTable(rows: readonly (readonly string[])[]): string {
+import { printable } from "@milliner/core";
+
+/** Lines of a table: the first column to the left, the others to the right, two spaces between. Cells are made `printable`. */
+export function textTable(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(printable));
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),

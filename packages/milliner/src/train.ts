@@ -1,6 +1,13 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { CheckpointError, checkKeys, ConfigError, type OptionKeys, type DeviceName } from "@milliner/core";
+import {
+  CheckpointError,
+  checkKeys,
+  ConfigError,
+  printable,
+  type OptionKeys,
+  type DeviceName,
+} from "@milliner/core";
 import {
   CheckpointFolder,
   readResult,
@@ -113,7 +120,7 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
   const warnings: string[] = [];
   const warn = (message: string): void => {
     warnings.push(message);
-    (options.onWarning ?? ((text: string) => process.emitWarning(text)))(message);
+    (options.onWarning ?? ((text: string) => process.emitWarning(printable(text))))(message);
   };
   const asked = experimentOf(options);
   const folder = await placeOf(asked, options);

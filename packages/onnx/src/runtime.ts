@@ -92,6 +92,6 @@ async function refused<T>(what: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new OnnxError("RUNTIME_FAILED", `onnxruntime cannot ${what}: ${printable(reason)}`, { cause });
+    throw new OnnxError("RUNTIME_FAILED", `onnxruntime cannot ${what}: ${reason}`, { cause });
   }
 }

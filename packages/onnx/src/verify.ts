@@ -1,4 +1,4 @@
-import { checkKeys, ConfigError, elements, NumericError, printable, ShapeError } from "@milliner/core";
+import { checkKeys, ConfigError, elements, NumericError, ShapeError } from "@milliner/core";
 import { channelsFirst } from "./channels-first.ts";
 import { inspectModel, type ModelSummary } from "./inspect.ts";
 import { OnnxError } from "./onnx-error.ts";
@@ -81,7 +81,7 @@ export async function verifyModel(
   const session = await runtime.load(model, { threads });
   try {
     if (session.inputs.length !== 1) {
-      const names = session.inputs.map(printable).join(", ");
+      const names = session.inputs.join(", ");
       throw new OnnxError(
         "UNSUPPORTED_MODEL",
         `the model has inputs ${names}; verification gives it one, the images`,

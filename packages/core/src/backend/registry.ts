@@ -1,6 +1,7 @@
 import { noteCopy } from "../copies.ts";
 import { ConfigError, NativeError } from "../errors.ts";
 import { checkKeys } from "../option-keys.ts";
+import { printable } from "../printable.ts";
 import type { Backend, Precision } from "./backend.ts";
 import { bf16Backend, cpuBackend, refusedThreads, setCpuThreads } from "./cpu.ts";
 import { referenceBackend } from "./reference.ts";
@@ -66,7 +67,7 @@ type Warn = (message: string, code: string) => void;
 
 function warningsTo(onWarning: ((message: string) => void) | undefined): Warn {
   return (message, code) =>
-    onWarning === undefined ? process.emitWarning(message, { code }) : onWarning(message);
+    onWarning === undefined ? process.emitWarning(printable(message), { code }) : onWarning(message);
 }
 
 function warnOfRefusedThreads(warn: Warn): void {

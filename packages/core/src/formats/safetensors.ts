@@ -1,5 +1,4 @@
 import { CheckpointError } from "../errors.ts";
-import { printable } from "../printable.ts";
 import { elements, type Shape } from "../tensor.ts";
 import { findJsonFlaw, type JsonFlaw } from "./json-flaw.ts";
 
@@ -119,7 +118,7 @@ export function writeSafetensors(
     if (name === metadataKey || !(data instanceof arrays[dtype]) || data.length !== elements(shape)) {
       throw new CheckpointError(
         "BAD_VALUE",
-        `"${printable(name)}" cannot be saved as ${dtype} of shape [${shape.join(", ")}] with ${data.length} elements`,
+        `"${name}" cannot be saved as ${dtype} of shape [${shape.join(", ")}] with ${data.length} elements`,
       );
     }
     entries.push([name, { dtype, shape, data_offsets: [end, end + data.byteLength] }]);
@@ -156,7 +155,7 @@ function headerJson(entries: readonly (readonly [string, unknown])[]): string {
 export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFile {
   // Names and texts in a message are the file's: none may move the cursor of a terminal.
   const refuse = (code: string, message: string, cause?: unknown): never => {
-    throw new CheckpointError(code, printable(`${name} ${message}`), { cause });
+    throw new CheckpointError(code, `${name} ${message}`, { cause });
   };
   const damaged = (what: string, cause?: unknown): never =>
     refuse("DAMAGED", `is no sound safetensors file: ${what}`, cause);

@@ -1,7 +1,8 @@
+import { printable } from "@milliner/core";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { Failed } from "../exit-status.ts";
 import { exportRun, type ExportedRun, type ExportedTask } from "../export-run.ts";
-import type { Output } from "../output.ts";
+import { oneLine, type Output } from "../output.ts";
 import { bytes, clip, difference as logitDifference, percent, textTable } from "../table.ts";
 import { untilInterrupted } from "./interruption.ts";
 import { deviceOption, givenPath, threadsOption, type ComputeFlags } from "./options.ts";
@@ -42,8 +43,8 @@ export function addExport(program: Command, output: Output): void {
           ...rest,
           ...(task === undefined || task === "all" ? {} : { tasks: task }),
           signal,
-          onTask: ({ file }) => note(`${file}\n`),
-          onWarning: (message) => output.note(`warning: ${message}\n`),
+          onTask: ({ file }) => note(oneLine(file)),
+          onWarning: (message) => output.note(oneLine(`warning: ${message}`)),
         }),
       );
       const wrong = exported.tasks.find(({ ok }) => ok === false);
@@ -72,7 +73,7 @@ function taskOf(text: string): readonly number[] | "all" {
 
 function exportTable({ folder, tasks, runtime }: ExportedRun): string {
   const rows = tasks.map((task) => [
-    `task ${task.task}: ${clip(task.name)}`,
+    `task ${task.task}: ${clip(printable(task.name))}`,
     task.file,
     bytes(task.bytes),
     `${((100 * task.bytes) / task.denseBytes).toFixed(1)} %`,
@@ -99,5 +100,5 @@ function exportTable({ folder, tasks, runtime }: ExportedRun): string {
     runtime === null
       ? "not compared with onnxruntime"
       : `compared with onnxruntime ${runtime}, from the bytes of the test images`;
-  return `${textTable([header, ...rows])}\n${folder}: ${checked}\n`;
+  return `${textTable([header, ...rows])}\n${oneLine(`${folder}: ${checked}`)}`;
 }

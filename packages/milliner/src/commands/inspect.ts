@@ -7,7 +7,7 @@ import { inspectModel, type ModelSummary, type ValueSummary } from "@milliner/on
 import type { Command } from "commander";
 import { counted } from "../counted.ts";
 import { fastMode } from "../device.ts";
-import type { Output } from "../output.ts";
+import { oneLine, type Output } from "../output.ts";
 import { summariseRun, type RunSummary } from "../run-summary.ts";
 import { settingsYaml } from "../settings/run-file.ts";
 import { bytes, clip, percent, textTable } from "../table.ts";
@@ -120,41 +120,50 @@ function runText(run: RunSummary): string {
     counted(epochs, "epoch"),
   ]);
   return [
-    `${run.run}: ${run.name}, ${notes.learner} on ${notes.device}${notes.isa === null ? "" : ` (${[notes.isa, ...fastMode(notes.precision)].join(", ")})`}, ${state}\n\n`,
+    oneLine(
+      `${run.run}: ${run.name}, ${notes.learner} on ${notes.device}${notes.isa === null ? "" : ` (${[notes.isa, ...fastMode(notes.precision)].join(", ")})`}, ${state}`,
+    ),
+    "\n",
     textTable(tasks),
     tasks.length > 0 ? "\n" : "",
     run.bitExactOldLogits === null || (run.bitExactOldLogits && notes.tasks.length === 1)
       ? ""
       : `old logits bit-exact: ${run.bitExactOldLogits ? "yes" : run.lockedHash === null ? "no" : "NO"}\n`,
     run.lockedHash === null ? "" : `locked elements: sha256 ${run.lockedHash}\n`,
-    `newest checkpoint: ${run.checkpoint === null ? "none" : basename(run.checkpoint)}\n\n`,
+    oneLine(`newest checkpoint: ${run.checkpoint === null ? "none" : basename(run.checkpoint)}`),
+    "\n",
     settingsYaml(run.settings),
   ].join("");
 }
 
+/** Names of ONNX are paths of modules: longer than those of tasks, and worth more than a table's even columns. */
+const nameWidth = 120;
+
 function modelText(model: ModelSummary): string {
   const shape = (value: ValueSummary): string =>
-    `${printable(value.name)}: ${value.dtype} [${value.shape?.map((size) => (size === null ? "?" : printable(String(size)))).join(", ") ?? "..."}]`;
-  const operations = [...model.operations].map(([name, count]) => `${count} ${printable(name)}`);
+    `${clip(printable(value.name), nameWidth)}: ${value.dtype} [${value.shape?.map((size) => size ?? "?").join(", ") ?? "..."}]`;
+  const operations = [...model.operations].map(
+    ([name, count]) => `${count} ${clip(printable(name), nameWidth)}`,
+  );
   const lines = [
     `${model.name}: ONNX, opset ${model.opset ?? "none"}, IR ${model.irVersion}, ${bytes(model.bytes)}`,
-    `graph    ${printable(model.graph)}`,
+    `graph    ${model.graph}`,
     `input    ${model.inputs.map(shape).join("; ")}`,
     `output   ${model.outputs.map(shape).join("; ")}`,
     `nodes    ${model.nodes}: ${operations.join(", ")}`,
     `weights  ${model.parameters}`,
-    ...model.externalData.map(({ location }) => `external data, not opened: ${printable(location)}`),
-    ...[...model.metadata].map(([key, value]) => `${printable(key)} = ${printable(value.slice(0, 500))}`),
+    ...model.externalData.map(({ location }) => `external data, not opened: ${location}`),
+    ...[...model.metadata].map(([key, value]) => `${key} = ${value.slice(0, 500)}`),
   ];
-  return lines.map((line) => `${line}\n`).join("");
+  return lines.map(oneLine).join("");
 }
 
 function tensorsText({ file, tensors, bytes: size }: TensorFile): string {
   const rows = tensors.map(({ name, dtype, shape }) => [
-    printable(name),
+    name,
     dtype,
     `[${shape.join(", ")}]`,
     `${elements(shape)}`,
   ]);
-  return `${file}: ${counted(tensors.length, "tensor")}, ${bytes(size)}\n\n${textTable(rows)}`;
+  return `${oneLine(`${file}: ${counted(tensors.length, "tensor")}, ${bytes(size)}`)}\n${textTable(rows)}`;
 }

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Command } from "commander";
-import type { Output } from "../output.ts";
+import { oneLine, type Output } from "../output.ts";
 import { writeReport } from "../report/index.ts";
 import { givenPath } from "./options.ts";
 
@@ -11,8 +11,8 @@ export function addReport(program: Command, output: Output): void {
     .argument("<run>", "a run's folder", givenPath)
     .option("--open", "show it in the browser")
     .action(async (run: string, { open }: { readonly open?: boolean }) => {
-      const path = await writeReport(run, (message) => output.note(`warning: ${message}\n`));
-      output.result(`${path}\n`);
+      const path = await writeReport(run, (message) => output.note(oneLine(`warning: ${message}`)));
+      output.result(oneLine(path));
       if (open === true) show(path, output);
     });
 }
@@ -26,6 +26,6 @@ function show(path: string, output: Output): void {
         ? ["explorer.exe", [path]]
         : ["xdg-open", [path]];
   const child = spawn(program, args, { detached: true, stdio: "ignore" });
-  child.on("error", () => output.note(`warning: ${program} cannot show it; open ${path} by hand\n`));
+  child.on("error", () => output.note(oneLine(`warning: ${program} cannot show it; open ${path} by hand`)));
   child.unref();
 }

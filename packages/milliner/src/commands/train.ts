@@ -3,7 +3,7 @@ import { ConfigError } from "@milliner/core";
 import { brokenPromises } from "@milliner/continual";
 import { Option, type Command } from "commander";
 import { Failed, Interrupted, sentence } from "../exit-status.ts";
-import type { Output } from "../output.ts";
+import { oneLine, type Output } from "../output.ts";
 import { presetNamed } from "../presets/index.ts";
 import { startProgress } from "../progress/start.ts";
 import { seedsJson, trainedJson } from "../result-json.ts";
@@ -88,7 +88,7 @@ async function trainCommand(
     });
   const tell = (): void => {
     for (const run of runs.done)
-      if (run.wasDone) output.note(`${run.folder} was done already; this is its result\n`);
+      if (run.wasDone) output.note(oneLine(`${run.folder} was done already; this is its result`));
     const isSingle = flags.seeds === undefined;
     if (flags.json === true) output.json(isSingle ? trainedJson(runs.done[0]!) : seedsJson(runs));
     else output.result(isSingle ? resultTable(runs.done[0]!) : seedsTable(runs));
@@ -110,7 +110,7 @@ async function trainCommand(
     progress.end();
     if (runs.done.length > 0) tell();
     if (error instanceof Interrupted)
-      output.note(`interrupted; to go on: ${goOnLine(args, flags, folder)}\n`);
+      output.note(oneLine(`interrupted; to go on: ${goOnLine(args, flags, folder)}`));
     throw error;
   }
   progress.end();

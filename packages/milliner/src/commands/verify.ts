@@ -6,7 +6,7 @@ import { openDeviceOf } from "../device.ts";
 import { Failed } from "../exit-status.ts";
 import { firstWord } from "../fresh-process.ts";
 import { makeHat, makeScenario } from "../model.ts";
-import type { Output } from "../output.ts";
+import { oneLine, type Output } from "../output.ts";
 import { checkRunFile, readRunFile } from "../settings/run-file.ts";
 import { deviceOption, givenPath, threadsOption, type ComputeFlags } from "./options.ts";
 
@@ -36,7 +36,9 @@ export function addVerify(program: Command, output: Output): void {
       await checkRunFile(run, file);
       const { notes, settings } = file;
       const given = flags.data === undefined ? null : resolve(flags.data);
-      const { backend } = openDeviceOf(run, notes, flags, (message) => output.note(`warning: ${message}\n`));
+      const { backend } = openDeviceOf(run, notes, flags, (message) =>
+        output.note(oneLine(`warning: ${message}`)),
+      );
       // The threads are there, so this process has been started: the parent waits for that word, but not for ever.
       if (flags.tellParent === true) process.send?.(firstWord);
       const scenario = makeScenario(

@@ -1,6 +1,6 @@
 import type { RunEvent } from "@milliner/continual";
 import { deviceText, deviceUsed } from "../device.ts";
-import type { Output } from "../output.ts";
+import { oneLine, type Output } from "../output.ts";
 import { bytes, duration } from "../table.ts";
 import { taskLines } from "./lines.ts";
 import type { Progress } from "./progress.ts";
@@ -23,7 +23,7 @@ export function barProgress(output: Output, clock: () => number): Progress {
   };
   const say = (line: string): void => {
     clear();
-    output.note(`${line}\n`);
+    output.note(oneLine(line));
   };
   const draw = (title: string, fraction: number, rest: string): void => {
     if (clock() - drawnAt < secondsBetweenDraws) return;

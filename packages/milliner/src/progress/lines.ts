@@ -1,7 +1,7 @@
 import type { RunEvent } from "@milliner/continual";
 import { counted } from "../counted.ts";
 import { deviceText, deviceUsed } from "../device.ts";
-import type { Output } from "../output.ts";
+import { oneLine, type Output } from "../output.ts";
 import { duration, percent } from "../table.ts";
 import type { Progress } from "./progress.ts";
 import { TimeLeft } from "./time-left.ts";
@@ -59,7 +59,7 @@ export function lineProgress(output: Output, clock: () => number): Progress {
   let saidAt = clock();
   const downloading = new Set<string>();
   const say = (line: string): void => {
-    output.note(`${line}\n`);
+    output.note(oneLine(line));
     saidAt = clock();
   };
   return {

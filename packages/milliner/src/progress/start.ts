@@ -1,4 +1,4 @@
-import type { Output } from "../output.ts";
+import { oneLine, type Output } from "../output.ts";
 import { barProgress } from "./bars.ts";
 import { lineProgress } from "./lines.ts";
 import type { Progress } from "./progress.ts";
@@ -23,7 +23,7 @@ function quietProgress(output: Output): Progress {
     start: nothing,
     event: nothing,
     download: nothing,
-    warning: (message) => output.note(`warning: ${message}\n`),
+    warning: (message) => output.note(oneLine(`warning: ${message}`)),
     end: nothing,
   };
 }

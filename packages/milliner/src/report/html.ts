@@ -1,3 +1,5 @@
+import { printableLines } from "../output.ts";
+
 /** Markup that was put together by `html`: what came from elsewhere in it is escaped. */
 export class Html {
   readonly text: string;
@@ -46,9 +48,6 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 // Control characters are no HTML, and the marks of writing direction would turn the text after them around.
-// eslint-disable-next-line no-control-regex
-const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ud800-\udfff]/gu;
-
 function escape(text: string): string {
-  return text.replace(unprintable, "\ufffd").replace(/[&<>"']/g, (character) => entities[character]!);
+  return printableLines(text).replace(/[&<>"']/g, (character) => entities[character]!);
 }
