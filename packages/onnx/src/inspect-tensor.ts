@@ -71,7 +71,11 @@ export function readTensor(reader: MessageReader): TensorSummary {
     }
   }
   const type = elementTypes.get(typeNumber);
-  if (type === undefined) return reader.fail("BAD_TYPE", `has a tensor of unknown type ${typeNumber}`);
+  if (type === undefined) {
+    // The format gains types with its versions; 0 is none in all of them.
+    if (typeNumber === 0) return reader.fail("BAD_TYPE", "has a tensor of no type");
+    return reader.limit("BAD_TYPE", `has a tensor of unknown type ${typeNumber}`);
+  }
   const elements = product(reader, shape);
   const bytes = Math.ceil((elements * type.bits) / 8);
   if (isExternal) return { elements, external: externalData(reader, name, entries, bytes) };
@@ -125,16 +129,17 @@ export function addEntry(reader: MessageReader, into: Map<string, string>, what:
     if (entry.field === entryField.key) key = entry.text(`a key of ${what}`);
     else if (entry.field === entryField.value) value = entry.text(`a value of ${what}`, limits.textBytes);
   }
-  if (into.has(key)) reader.fail("REPEATED", `gives the key ${JSON.stringify(key)} of ${what} twice`);
+  if (into.has(key) && into.get(key) !== value)
+    reader.fail("REPEATED", `gives the key ${JSON.stringify(key)} of ${what} twice, with two values`);
   if (into.size >= limits.entries)
-    reader.fail("TOO_MANY", `has more than ${limits.entries} entries of ${what}`);
+    reader.limit("TOO_MANY", `has more than ${limits.entries} entries of ${what}`);
   into.set(key, value);
 }
 
 function addDimension(reader: MessageReader, shape: bigint[], size: bigint): void {
   if (size < 0n) reader.fail("BAD_DIMENSION", `has a dimension of ${size}`);
   if (shape.length >= limits.rank)
-    reader.fail("BAD_DIMENSION", `has a tensor of more than ${limits.rank} dimensions`);
+    reader.limit("BAD_DIMENSION", `has a tensor of more than ${limits.rank} dimensions`);
   shape.push(size);
 }
 

@@ -63,16 +63,22 @@ function readTensorType(reader: MessageReader): Omit<ValueSummary, "name"> {
   return { dtype, shape };
 }
 
+/** Whether a dimension is negative, as some exporters write a size that is chosen when the model runs. */
+function anySize(dimension: MessageReader): boolean {
+  return dimension.integer() < 0n;
+}
+
 function readShape(reader: MessageReader): (number | string | null)[] {
   const shape: (number | string | null)[] = [];
   while (reader.next()) {
     if (reader.field !== shapeField.dimension) continue;
     if (shape.length >= limits.rank)
-      reader.fail("BAD_DIMENSION", `has a value of more than ${limits.rank} dimensions`);
+      reader.limit("BAD_DIMENSION", `has a value of more than ${limits.rank} dimensions`);
     const dimension = reader.message();
     let size: number | string | null = null;
     while (dimension.next()) {
-      if (dimension.field === dimensionField.value) size = dimension.count("a dimension");
+      if (dimension.field === dimensionField.value)
+        size = anySize(dimension) ? null : dimension.count("a dimension");
       else if (dimension.field === dimensionField.parameter) size = dimension.text("the name of a dimension");
     }
     shape.push(size);

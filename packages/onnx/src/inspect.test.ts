@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { inspectModel } from "./inspect.ts";
 import { MessageWriter } from "./message-writer.ts";
+import { loadOnnxRuntime } from "./runtime.ts";
 
 const message = (): MessageWriter => new MessageWriter();
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
@@ -98,6 +99,145 @@ test("nodes and weights are counted in branches, in functions and in sparse tens
   ]);
   expect(summary).toMatchObject({ nodes: 5, parameters: 9 });
 });
+
+/** y = x + weight, of two elements. */
+interface Sum {
+  readonly name?: string;
+  readonly irVersion?: number;
+  /** Whether the weight is listed among the inputs too. */
+  readonly isInput?: boolean;
+  /** What `x` says of its size. */
+  readonly size?: number;
+  readonly opsets?: readonly (readonly [domain: string, version: number])[];
+}
+
+function sum({ name = "w", irVersion = 8, isInput = false, size = 2, opsets = [["", 13]] }: Sum): Uint8Array {
+  const value = (of: string, elements: number): MessageWriter =>
+    message()
+      .string(1, of)
+      .message(
+        2,
+        message().message(
+          1,
+          message()
+            .integer(1, 1)
+            .message(2, message().message(1, message().integer(1, elements))),
+        ),
+      );
+  const weight = message()
+    .integer(1, 2)
+    .integer(2, 1)
+    .string(8, name)
+    .bytes(9, bytes(0, 0, 0x80, 0x3f, 0, 0, 0, 0x40));
+  const graph = message()
+    .message(1, message().string(1, "x").string(1, name).string(2, "y").string(4, "Add"))
+    .string(2, "sum")
+    .message(5, weight)
+    .message(11, value("x", size));
+  if (isInput) graph.message(11, value(name, 2));
+  const whole = message()
+    .integer(1, irVersion)
+    .message(7, graph.message(12, value("y", size)));
+  for (const [domain, version] of opsets) whole.message(8, message().string(1, domain).integer(2, version));
+  return whole.finish();
+}
+
+test.each<[what: string, model: Sum, shape: (number | null)[]]>([
+  [
+    "an initialiser that is an input too, as before version 4 of the format",
+    { irVersion: 3, isInput: true, opsets: [["", 8]] },
+    [2],
+  ],
+  ["an initialiser that is kept as an input", { isInput: true }, [2]],
+  [
+    "both names of the standard operators, with one version",
+    {
+      opsets: [
+        ["", 13],
+        ["ai.onnx", 13],
+      ],
+    },
+    [2],
+  ],
+  [
+    "one opset twice",
+    {
+      opsets: [
+        ["", 13],
+        ["", 13],
+      ],
+    },
+    [2],
+  ],
+  ["a name of 5,000 bytes", { name: "w".repeat(5000) }, [2]],
+  ["a size of -1, which is any", { size: -1 }, [null]],
+])("%s: read as onnxruntime does", async (_what, options, shape) => {
+  const file = sum(options);
+  const runtime = await loadOnnxRuntime();
+  if ("missing" in runtime) throw new Error(runtime.missing);
+  const session = await runtime.load(file, { threads: 1 });
+  const { data } = await session.run(Float32Array.of(1, 1), [2]);
+  await session.release();
+
+  const { inputs, parameters, opset } = inspectModel(file, "m");
+
+  expect([...data]).toEqual([2, 3]);
+  expect(inputs.map(({ name }) => name)).toEqual(session.inputs);
+  expect(inputs[0]!.shape).toEqual(shape);
+  expect([parameters, opset]).toEqual([2, options.opsets?.[0]![1] ?? 13]);
+});
+
+test("a model of more initialisers than inputs are listed is read, each of them kept as an input", () => {
+  const graph = message();
+  for (let i = 0; i < 10_001; i++)
+    graph.message(5, message().integer(2, 1).string(8, `w${i}`).bytes(9, new Uint8Array(4)));
+  for (let i = 0; i < 10_001; i++) graph.message(11, message().string(1, `w${i}`));
+
+  const { inputs, parameters } = inspectModel(
+    model(graph.message(11, message().string(1, "x"))).finish(),
+    "m",
+  );
+
+  expect(inputs.map(({ name }) => name)).toEqual(["x"]);
+  expect(parameters).toBe(10_001);
+});
+
+test.each<[holds: string, attribute: MessageWriter, elements: number]>([
+  [
+    "a tensor",
+    message()
+      .message(5, tensor(1, 9, new Uint8Array(12)))
+      .integer(20, 4),
+    3,
+  ],
+  [
+    "a sparse tensor",
+    message().message(
+      22,
+      message()
+        .message(1, tensor(2, 9, bytes(1, 2, 3)))
+        .message(2, tensor(7, 7, bytes(0, 1, 2))),
+    ),
+    3,
+  ],
+  ["packed floats", message().bytes(7, new Uint8Array(20)).integer(20, 6), 5],
+  ["whole numbers, one by one", message().integer(8, 4).integer(8, 300).integer(20, 7), 2],
+  ["texts", message().string(9, "a").string(9, "").string(9, "c").integer(20, 8), 3],
+  ["the number 0, which is not written", message().integer(20, 1), 1],
+])(
+  "a Constant that holds %s is counted by its elements, and no other operation by its attributes",
+  (_holds, attribute, elements) => {
+    const node = (operation: string): MessageWriter => message().message(5, attribute).string(4, operation);
+    const count = (...nodes: readonly MessageWriter[]): number => {
+      const graph = message();
+      for (const each of nodes) graph.message(1, each);
+      return inspectModel(model(graph).finish(), "m").constants;
+    };
+
+    expect(count(node("Constant"), node("Constant"))).toBe(2 * elements);
+    expect(count(node("ConstantOfShape"), node("Constant").string(7, "com.example"))).toBe(0);
+  },
+);
 
 test("inputs say their types and shapes as far as the file does", () => {
   const dimension = message;

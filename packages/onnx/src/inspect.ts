@@ -10,11 +10,14 @@ import { readValue, type ValueSummary } from "./inspect-value.ts";
 import { MessageReader } from "./message-reader.ts";
 import {
   attributeField,
+  attributeType,
   functionField,
   graphField,
   modelField,
   nodeField,
   opsetField,
+  sparseTensorField,
+  tensorField,
   trainingField,
 } from "./schema.ts";
 
@@ -31,6 +34,7 @@ export interface ModelSummary {
   readonly producer: string;
   readonly producerVersion: string;
   readonly graph: string;
+  /** What has to be given when the model runs: inputs that have an initialiser are weights. */
   readonly inputs: readonly ValueSummary[];
   readonly outputs: readonly ValueSummary[];
   /** Nodes of all graphs, also of those inside `If` and `Loop`, and of functions. */
@@ -39,6 +43,8 @@ export interface ModelSummary {
   readonly operations: ReadonlyMap<string, number>;
   /** Elements of all initialisers of all graphs, wherever their data lies. */
   readonly parameters: number;
+  /** Elements of all nodes `Constant`, where some exporters put weights, and ours the numbers of a transform. */
+  readonly constants: number;
   readonly metadata: ReadonlyMap<string, string>;
   /** Tensors whose data lies in other files. Those were not opened. */
   readonly externalData: readonly ExternalData[];
@@ -64,6 +70,7 @@ class Inspector {
   readonly #external: ExternalData[] = [];
   #nodes = 0;
   #parameters = 0;
+  #constants = 0;
 
   constructor(name: string) {
     this.#name = name;
@@ -89,7 +96,7 @@ class Inspector {
         case modelField.graph:
           // Protobuf would merge the two, so that readers see another model than the one that runs.
           if (graph !== undefined) reader.fail("REPEATED", "has a second graph");
-          graph = this.graph(reader.message());
+          graph = this.graph(reader.message(), initialiserNames(reader.message()));
           break;
         case modelField.opsetImport:
           addOpset(reader, opsets);
@@ -125,12 +132,17 @@ class Inspector {
       nodes: this.#nodes,
       operations: this.#operations,
       parameters: this.#parameters,
+      constants: this.#constants,
       metadata,
       externalData: this.#external,
     };
   }
 
-  graph(reader: MessageReader): { name: string; inputs: ValueSummary[]; outputs: ValueSummary[] } {
+  /** @param given - names of inputs that are not listed, for they have a value; they are of any number */
+  graph(
+    reader: MessageReader,
+    given: ReadonlySet<string> = new Set(),
+  ): { name: string; inputs: ValueSummary[]; outputs: ValueSummary[] } {
     const [inputs, outputs]: [ValueSummary[], ValueSummary[]] = [[], []];
     let name = "";
     while (reader.next()) {
@@ -149,10 +161,13 @@ class Inspector {
           break;
         case graphField.input:
         case graphField.output: {
-          const list = reader.field === graphField.input ? inputs : outputs;
+          const value = readValue(reader.message());
+          const isInput = reader.field === graphField.input;
+          if (isInput && given.has(value.name)) break;
+          const list = isInput ? inputs : outputs;
           if (list.length >= limits.entries)
-            reader.fail("TOO_MANY", `has more than ${limits.entries} inputs or outputs`);
-          list.push(readValue(reader.message()));
+            reader.limit("TOO_MANY", `has more than ${limits.entries} inputs or outputs`);
+          list.push(value);
           break;
         }
       }
@@ -161,23 +176,21 @@ class Inspector {
   }
 
   #initializer(reader: MessageReader, tensor: TensorSummary): void {
-    this.#parameters += tensor.elements;
-    if (this.#parameters > Number.MAX_SAFE_INTEGER)
-      reader.fail("BAD_DIMENSION", "has more than 2^53 parameters");
+    this.#parameters = sum(reader, this.#parameters, tensor.elements);
     this.#keep(reader, tensor);
   }
 
   #keep(reader: MessageReader, { external }: TensorSummary): void {
     if (external === undefined) return;
     if (this.#external.length >= limits.externalTensors) {
-      reader.fail("TOO_MANY", `keeps more than ${limits.externalTensors} tensors in other files`);
+      reader.limit("TOO_MANY", `keeps more than ${limits.externalTensors} tensors in other files`);
     }
     this.#external.push(external);
   }
 
   #node(reader: MessageReader): void {
-    if (++this.#nodes > limits.nodes) reader.fail("TOO_MANY", `has more than ${limits.nodes} nodes`);
-    let [operation, domain] = ["", ""];
+    if (++this.#nodes > limits.nodes) reader.limit("TOO_MANY", `has more than ${limits.nodes} nodes`);
+    let [operation, domain, elements] = ["", "", 0];
     while (reader.next()) {
       switch (reader.field) {
         case nodeField.input:
@@ -192,18 +205,25 @@ class Inspector {
           domain = reader.text("the domain of an operation");
           break;
         case nodeField.attribute:
-          this.#attribute(reader.message());
+          elements += this.#attribute(reader.message());
           break;
       }
     }
     const key = domain === "" || domain === standardDomain ? operation : `${domain}.${operation}`;
+    if (key === "Constant") this.#constants = sum(reader, this.#constants, elements);
     if (!this.#operations.has(key) && this.#operations.size >= limits.entries) {
-      reader.fail("TOO_MANY", `has more than ${limits.entries} kinds of operations`);
+      reader.limit("TOO_MANY", `has more than ${limits.entries} kinds of operations`);
     }
     this.#operations.set(key, (this.#operations.get(key) ?? 0) + 1);
   }
 
-  #attribute(reader: MessageReader): void {
+  /** @returns how many elements the attribute holds */
+  #attribute(reader: MessageReader): number {
+    let elements = 0;
+    const tensor = (found: TensorSummary): void => {
+      elements += found.elements;
+      this.#keep(reader, found);
+    };
     while (reader.next()) {
       switch (reader.field) {
         case attributeField.name:
@@ -211,11 +231,25 @@ class Inspector {
           break;
         case attributeField.t:
         case attributeField.tensors:
-          this.#keep(reader, readTensor(reader.message()));
+          tensor(readTensor(reader.message()));
           break;
         case attributeField.sparseTensor:
         case attributeField.sparseTensors:
-          for (const part of readSparseTensor(reader.message())) this.#keep(reader, part);
+          readSparseTensor(reader.message()).forEach(tensor);
+          break;
+        case attributeField.floats:
+          elements += reader.countFixed(4);
+          break;
+        case attributeField.ints:
+          elements += reader.countVarints();
+          break;
+        case attributeField.strings:
+          reader.bytes();
+          elements++;
+          break;
+        case attributeField.type:
+          // One number or text: a value of 0 may not be written at all, its type is.
+          if (singleTypes.has(reader.count("the type of an attribute"))) elements++;
           break;
         case attributeField.g:
         case attributeField.graphs:
@@ -223,6 +257,7 @@ class Inspector {
           break;
       }
     }
+    return elements;
   }
 
   #function(reader: MessageReader): void {
@@ -243,6 +278,37 @@ class Inspector {
 
 const standardDomain = "ai.onnx";
 
+const singleTypes: ReadonlySet<number> = new Set([
+  attributeType.float,
+  attributeType.int,
+  attributeType.string,
+]);
+
+/**
+ * Names of a graph's initialisers. Before version 4 of the format each of them had to be an input too, and some exporters go on so,
+ * that a runtime may replace them.
+ */
+function initialiserNames(reader: MessageReader): ReadonlySet<string> {
+  const names = new Set<string>();
+  const add = (tensor: MessageReader): void => {
+    while (tensor.next()) if (tensor.field === tensorField.name) names.add(tensor.text("a name of a tensor"));
+    if (names.size > limits.initialisers)
+      tensor.limit("TOO_MANY", `has more than ${limits.initialisers} initialisers`);
+  };
+  while (reader.next()) {
+    if (reader.field === graphField.initializer) add(reader.message());
+    if (reader.field !== graphField.sparseInitializer) continue;
+    const sparse = reader.message();
+    while (sparse.next()) if (sparse.field === sparseTensorField.values) add(sparse.message());
+  }
+  return names;
+}
+
+function sum(reader: MessageReader, elements: number, more: number): number {
+  if (elements + more <= Number.MAX_SAFE_INTEGER) return elements + more;
+  return reader.fail("BAD_DIMENSION", "has more than 2^53 parameters");
+}
+
 function addOpset(reader: MessageReader, opsets: Map<string, number>): void {
   const entry = reader.message();
   let [domain, version] = ["", 0];
@@ -251,7 +317,8 @@ function addOpset(reader: MessageReader, opsets: Map<string, number>): void {
     else if (entry.field === opsetField.version) version = entry.count("the version of an opset");
   }
   if (domain === "") domain = standardDomain;
-  if (opsets.has(domain)) reader.fail("REPEATED", `gives the opset of ${JSON.stringify(domain)} twice`);
-  if (opsets.size >= limits.entries) reader.fail("TOO_MANY", `has more than ${limits.entries} opsets`);
+  if (opsets.has(domain) && opsets.get(domain) !== version)
+    reader.fail("REPEATED", `gives two versions of the opset of ${JSON.stringify(domain)}`);
+  if (opsets.size >= limits.entries) reader.limit("TOO_MANY", `has more than ${limits.entries} opsets`);
   opsets.set(domain, version);
 }

@@ -1,4 +1,3 @@
-import { printable } from "@milliner/core";
 import { limits } from "./limits.ts";
 import { OnnxError } from "./onnx-error.ts";
 
@@ -101,7 +100,7 @@ export class MessageReader {
   text(what: string, most: number = limits.nameBytes): string {
     const bytes = this.bytes();
     if (bytes.length > most)
-      this.fail("TOO_LONG", `has ${what} of ${bytes.length} bytes; at most ${most} are read`);
+      this.limit("TOO_LONG", `has ${what} of ${bytes.length} bytes, and at most ${most} are read`);
     try {
       return utf8.decode(bytes);
     } catch (cause) {
@@ -112,7 +111,7 @@ export class MessageReader {
   /** The field as a message of its own. */
   message(): MessageReader {
     const bytes = this.bytes();
-    if (this.#depth >= limits.depth) this.fail("TOO_DEEP", `nests messages more than ${limits.depth} deep`);
+    if (this.#depth >= limits.depth) this.limit("TOO_DEEP", `nests messages more than ${limits.depth} deep`);
     return new MessageReader(this.#file, bytes, this.#origin + this.#start, this.#depth + 1);
   }
 
@@ -152,10 +151,20 @@ export class MessageReader {
     }
   }
 
-  /** Refuses the file: "FILE at byte N WHAT". */
+  /** Refuses a file that no sound writer makes: "FILE at byte N WHAT". */
   fail(code: string, what: string, cause?: unknown): never {
-    const message = `${this.#file} at byte ${this.#origin + this.#start} ${what}; it is damaged, or made to harm`;
-    throw new OnnxError(code, printable(message), cause === undefined ? undefined : { cause });
+    const message = `${this.#place} ${what}; it is damaged, or made to harm`;
+    throw new OnnxError(code, message, cause === undefined ? undefined : { cause });
+  }
+
+  /** Refuses a file that may be sound: "FILE at byte N WHAT". */
+  limit(code: string, what: string): never {
+    const message = `${this.#place} ${what}; that is a limit of this reader, the model itself may be sound`;
+    throw new OnnxError(code, message);
+  }
+
+  get #place(): string {
+    return `${this.#file} at byte ${this.#origin + this.#start}`;
   }
 
   /**
@@ -164,8 +173,8 @@ export class MessageReader {
    */
   #endEarly(what: string): never {
     if (this.#origin > 0 || this.#start === 0) this.fail("TRUNCATED", what);
-    const message = `${this.#file} at byte ${this.#start} ${what}: the file ends early, or is damaged; fetch it again`;
-    throw new OnnxError("TRUNCATED", printable(message));
+    const message = `${this.#place} ${what}: the file ends early, or is damaged; fetch it again`;
+    throw new OnnxError("TRUNCATED", message);
   }
 
   #expect(wireType: number, what: string): void {

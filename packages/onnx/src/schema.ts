@@ -34,7 +34,9 @@ export const attributeField = {
   i: 3,
   t: 5,
   g: 6,
+  floats: 7,
   ints: 8,
+  strings: 9,
   tensors: 10,
   graphs: 11,
   type: 20,
@@ -43,7 +45,7 @@ export const attributeField = {
 } as const;
 
 /** Values of an attribute's field `type`. */
-export const attributeType = { int: 2, tensor: 4, ints: 7 } as const;
+export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, ints: 7 } as const;
 
 export const tensorField = {
   dims: 1,

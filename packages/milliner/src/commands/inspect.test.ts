@@ -82,6 +82,58 @@ test.each(["hat.onnx", "hat.safetensors", "hat"])(
   },
 );
 
+/** A field of ONNX whose payload is text or a message, of less than 128 bytes. */
+const field = (number: number, ...payload: readonly (number | string | readonly number[])[]): number[] => {
+  const bytes = payload.flatMap((part) => (typeof part === "string" ? [...Buffer.from(part)] : part));
+  return [8 * number + 2, bytes.length, ...bytes];
+};
+
+/** A float32 of two elements in another file. */
+const external = (name: string, ...entries: readonly (readonly [string, string])[]): number[] =>
+  field(
+    5,
+    [8, 2, 16, 1],
+    field(8, name),
+    ...entries.map(([key, value]) => field(13, field(1, key), field(2, value))),
+    [8 * 14, 1],
+  );
+
+test("a model's data in other files is listed by tensor, with where it begins and how long it is", async () => {
+  const first = external("w", ["location", "weights.bin"], ["offset", "4096"], ["length", "8"]);
+  const second = external("a much longer name", ["location", "../other.bin"]);
+  const file = Uint8Array.from([8, 8, ...field(7, first), ...field(14, field(1, "k"), field(2, "v"))]);
+  const both = Uint8Array.from([8, 8, 0x3a, first.length + second.length, ...first, ...second]);
+
+  const [status, one] = await inspect("external.onnx", file);
+  const [, two] = await inspect("externals.onnx", both);
+
+  expect(status).toBe(0);
+  expect(one).toContain(
+    "\nk = v\n\nexternal data of 1 tensor, not opened:\n\nw  weights.bin  from 4096  8 bytes\n",
+  );
+  expect(two.slice(two.indexOf("external data"))).toBe(
+    [
+      "external data of 2 tensors, not opened:\n",
+      "w                    weights.bin  from 4096     8 bytes",
+      "a much longer name  ../other.bin     from 0  to its end  outside of the model's folder\n",
+    ].join("\n"),
+  );
+});
+
+test("numbers in Constant nodes are told beside the weights, and long names are clipped", async () => {
+  const constant = field(1, field(4, "Constant"), field(5, field(7, [...Buffer.alloc(12)])));
+  const input = [0x5a, 0x86, 0x01, 0x0a, 0x83, 0x01, ...Buffer.from("a".repeat(131))];
+  const graph = [...constant, ...input];
+
+  const [, said] = await inspect(
+    "constant.onnx",
+    Uint8Array.from([8, 8, 0x3a, (graph.length & 127) | 128, graph.length >> 7, ...graph]),
+  );
+
+  expect(said).toContain("\nweights  0, and 3 numbers in Constant nodes\n");
+  expect(said).toContain(`\ninput    ${"a".repeat(117)}...: unknown [...]\n`);
+});
+
 test.each([
   [
     "hat.onnx",

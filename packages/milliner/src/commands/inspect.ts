@@ -151,11 +151,23 @@ function modelText(model: ModelSummary): string {
     `input    ${model.inputs.map(shape).join("; ")}`,
     `output   ${model.outputs.map(shape).join("; ")}`,
     `nodes    ${model.nodes}: ${operations.join(", ")}`,
-    `weights  ${model.parameters}`,
-    ...model.externalData.map(({ location }) => `external data, not opened: ${location}`),
+    `weights  ${model.parameters}${model.constants === 0 ? "" : `, and ${counted(model.constants, "number")} in Constant nodes`}`,
     ...[...model.metadata].map(([key, value]) => `${key} = ${value.slice(0, 500)}`),
   ];
-  return lines.map(oneLine).join("");
+  return lines.map(oneLine).join("") + externalText(model.externalData);
+}
+
+/** Where the weights are that lie in other files: nothing of a tensor says whether all of it is there. */
+function externalText(tensors: ModelSummary["externalData"]): string {
+  if (tensors.length === 0) return "";
+  const rows = tensors.map(({ tensor, location, offset, length, insideFolder }) => [
+    clip(printable(tensor), nameWidth) || "(no name)",
+    clip(printable(location), nameWidth),
+    `from ${offset}`,
+    length === undefined ? "to its end" : counted(length, "byte"),
+    insideFolder ? "" : "outside of the model's folder",
+  ]);
+  return `\nexternal data of ${counted(tensors.length, "tensor")}, not opened:\n\n${textTable(rows)}`;
 }
 
 function tensorsText({ file, tensors, bytes: size }: TensorFile): string {
