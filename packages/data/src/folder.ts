@@ -12,6 +12,7 @@ import { maxPackedBytes } from "./gzip.ts";
 import { findParts, type Part, type Split } from "./idx-files.ts";
 import { areChannelsFirst, idxImages, idxLabels, maxIdxBytes, parseIdx, writeIdx } from "./idx.ts";
 import { checkKeys } from "./option-keys.ts";
+import { printable } from "./printable.ts";
 import { withPublishedClasses } from "./published.ts";
 
 export interface FolderOptions {
@@ -116,7 +117,7 @@ export async function saveFolder(
   };
   await ensureFolder(folder);
   const refused = await writeFileAtomically(join(folder, "classes.txt"), classNames);
-  if (refused !== null) process.emitWarning(unsyncedWarning(folder, refused));
+  if (refused !== null) process.emitWarning(printable(unsyncedWarning(folder, refused)));
   const sets: readonly (readonly [string, ImageSet])[] = [
     ["train", dataset.train],
     ["t10k", dataset.test],

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { printable } from "@milliner/core";
 import { writeFileAtomically } from "@milliner/continual";
 import { unsyncedWarning } from "@milliner/data";
 import { renderReport } from "./page.ts";
@@ -13,7 +14,7 @@ import { readRun } from "./read-run.ts";
  */
 export async function writeReport(
   folder: string,
-  onWarning: (message: string) => void = (message) => process.emitWarning(message),
+  onWarning: (message: string) => void = (message) => process.emitWarning(printable(message)),
 ): Promise<string> {
   const path = join(folder, "report.html");
   const refused = await writeFileAtomically(path, renderReport(await readRun(folder)));
