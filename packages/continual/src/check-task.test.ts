@@ -185,6 +185,27 @@ describe("at the first batch of the split it is, `run` refuses", () => {
     expect(memoryUse().buffers).toBe(buffers);
   });
 
+  test.each(["train", "validation", "test"] as const)(
+    "before the first task is learned where it has a folder, by the name of the %s set",
+    async (set) => {
+      const learner = new SgdLearner(options);
+      const wrong = changed(set, { read: () => undefined });
+      const seen: string[] = [];
+      const events = ({ type }: { readonly type: string }): void => void seen.push(type);
+
+      await expect(
+        run(wrong, learner, { seed: 1, backend, folder: join(parent, "run"), events }),
+      ).rejects.toMatchObject({
+        code: "BAD_SPLIT",
+        message: expect.stringMatching(
+          /^the \w+ set of task 1 \("class 2, class 3"\): read of the split was asked/,
+        ),
+      });
+      expect(seen).toEqual([]);
+      learner.dispose();
+    },
+  );
+
   test("a read that writes no more images than the first batch had", async () => {
     const split = sound("train");
     const eight = {

@@ -21,7 +21,7 @@ const setNames: Readonly<Record<TaskSet, string>> = {
  */
 export function checkTask(task: Task, sets: readonly TaskSet[]): void {
   for (const set of sets) {
-    const name = `the ${setNames[set]} of task ${task.id} ("${task.name}")`;
+    const name = nameOfSet(task, set);
     checkSplit(name, task[set], task.classes.length);
     const [found, wanted] = [task[set].shape, task.train.shape].map((shape) => `[${shape.join(", ")}]`);
     if (found !== wanted) {
@@ -31,6 +31,11 @@ export function checkTask(task: Task, sets: readonly TaskSet[]): void {
       );
     }
   }
+}
+
+/** As messages call it. */
+export function nameOfSet(task: Task, set: TaskSet): string {
+  return `the ${setNames[set]} of task ${task.id} ("${task.name}")`;
 }
 
 function checkSplit(name: string, split: Split | undefined, classes: number): void {

@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { printable } from "@milliner/core";
+import { readImages } from "./batches.ts";
+import { nameOfSet, type TaskSet } from "./check-task.ts";
+import { located } from "./located.ts";
 import type { StoredJson } from "./stored-json.ts";
-import type { Scenario, Split } from "./task.ts";
+import type { Scenario, Split, Task } from "./task.ts";
 
 /** What a task is made of: its name, and hashes of all else that a learner sees of it. */
 export interface TaskIdentity {
@@ -29,26 +32,31 @@ export interface RunIdentity {
 
 /**
  * Hashes what the tasks of a scenario are made of, and gives the event loop a turn after each set of images.
+ * @throws ConfigError (`BAD_SPLIT`) for a set whose `read` does not write it
  * @param signal - once it is aborted, its reason is thrown
  */
 export async function identifyTasks(
   { tasks }: Scenario,
   signal?: AbortSignal,
 ): Promise<readonly TaskIdentity[]> {
-  const of = async (split: Split): Promise<string> => {
+  const of = async (task: Task, set: TaskSet): Promise<string> => {
     await setImmediate();
     signal?.throwIfAborted();
-    return hashSplit(split);
+    return located(
+      () => nameOfSet(task, set),
+      () => hashSplit(task[set]),
+    );
   };
   const found: TaskIdentity[] = [];
-  for (const { name, classes, transform, train, validation, test } of tasks) {
+  for (const task of tasks) {
+    const { name, classes, transform } = task;
     found.push({
       name,
       classes: sha256(JSON.stringify(classes)),
       transform: sha256(JSON.stringify(transform)),
-      train: await of(train),
-      validation: await of(validation),
-      test: await of(test),
+      train: await of(task, "train"),
+      validation: await of(task, "validation"),
+      test: await of(task, "test"),
     });
   }
   return found;
@@ -77,7 +85,7 @@ function hashSplit(split: Split): string {
   }
   update(Math.max(1, Math.ceil(size / mostRead)), (positions) => {
     const floats = new Float32Array(positions.length * pixels);
-    split.read(positions, floats);
+    readImages(split, positions, floats);
     return new Uint8Array(floats.buffer);
   });
   return hash.digest("hex").slice(0, digits);
