@@ -59,7 +59,8 @@ export interface Learner {
    */
   learn(task: Task, run: RunContext): Promise<TaskRecord>;
   /**
-   * Logits [n, classes of that task] of images [n, height, width, channels], as an ordinary user would compute them.
+   * Logits [n, classes of that task] of images [n, height, width, channels], as an ordinary user would compute them: on the
+   * learner's backend, wherever the images are.
    * @throws ConfigError (`TASK_UNKNOWN`) for a task that has not been learned
    */
   logits(task: number, images: Tensor): Tensor;

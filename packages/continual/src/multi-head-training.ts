@@ -1,4 +1,12 @@
-import { checkKeys, ConfigError, forward, tidy, type OptionKeys, type Tensor } from "@milliner/core";
+import {
+  checkKeys,
+  ConfigError,
+  forward,
+  onBackend,
+  tidy,
+  type OptionKeys,
+  type Tensor,
+} from "@milliner/core";
 import {
   checkSchedule,
   fit,
@@ -88,13 +96,15 @@ export class MultiHeadTraining {
   }
 
   logits(task: number, images: Tensor): Tensor {
-    return tidy(() => forward(this.heads.network(task), this.heads.parameters, images));
+    const { backend } = this.#options;
+    return tidy(() => forward(this.heads.network(task), this.heads.parameters, onBackend(images, backend)));
   }
 
   untrainedLogits(task: Task, images: Tensor): Tensor {
     const untrained = this.heads.untrained(task.id, task.classes.length);
     try {
-      return tidy(() => forward(untrained.network, untrained.parameters, images));
+      const { backend } = this.#options;
+      return tidy(() => forward(untrained.network, untrained.parameters, onBackend(images, backend)));
     } finally {
       untrained.dispose();
     }

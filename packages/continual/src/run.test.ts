@@ -12,6 +12,7 @@ import {
   NumericError,
   relu,
   selectBackend,
+  type Backend,
 } from "@milliner/core";
 import { JointLearner, RandomBodyLearner, SgdFrozenLearner, SgdLearner } from "@milliner/continual/baselines";
 import { readCheckpoint } from "./checkpoint.ts";
@@ -348,6 +349,17 @@ describe("is refused before anything has changed:", () => {
     });
 
     await expect(second).resolves.toMatchObject({ name: "ConfigError", code: "RUN_LOCKED" });
+  });
+
+  test("a backend that is not the learner's, whose precision the result would name", async () => {
+    const other: Backend = { ...backend, precision: "bf16" };
+
+    await expect(runOnce({ backend: other })).rejects.toMatchObject({
+      code: "MIXED_BACKENDS",
+      message: expect.stringMatching(
+        /^"sgd" on the test set of task 0 .*: it computes on the backend \w+ in float32, but the run was given \w+ in bf16; /,
+      ),
+    });
   });
 
   test("resuming with another seed, another scenario, another method", async () => {

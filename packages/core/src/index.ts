@@ -83,7 +83,16 @@ export type { Optimizer, OptimizerState, OptimizerStateArray } from "./optimizer
 export { Sgd, type SgdOptions } from "./optimizers/sgd.ts";
 export { Stream } from "./philox.ts";
 export { Gradients, Tape, type Backward, type GradientSink, type PendingProduct } from "./tape.ts";
-export { elements, sameShape, Tensor, tensor, zeros, type Shape, type TensorOptions } from "./tensor.ts";
+export {
+  elements,
+  onBackend,
+  sameShape,
+  Tensor,
+  tensor,
+  zeros,
+  type Shape,
+  type TensorOptions,
+} from "./tensor.ts";
 export {
   imageReader,
   pixelLookup,

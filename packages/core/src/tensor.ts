@@ -151,3 +151,11 @@ export function zeros(shape: Shape, options: TensorOptions): Tensor {
   result.data.fill(0);
   return result;
 }
+
+/**
+ * A tensor on a backend: itself where it is there, else a copy of its elements, which the caller owns and no tape follows. What
+ * computes with parameters of its own moves its input to them so.
+ */
+export function onBackend(t: Tensor, backend: Backend): Tensor {
+  return t.backend === backend ? t : tensor(t.data, t.shape, { backend });
+}

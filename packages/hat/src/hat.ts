@@ -3,6 +3,7 @@ import {
   ConfigError,
   forward,
   Locks,
+  onBackend,
   tidy,
   UnitMasks,
   type Network,
@@ -156,7 +157,7 @@ export class Hat implements Learner {
   /** Hardens the task, locks what it reads, and says what that cost. */
   #finish(task: Task, run: RunContext): Record<string, number> {
     const { accuracy: accuracySoft } = this.#judge(task);
-    this.masks.set(task.id, harden(this.#embeddings!));
+    this.masks.set(task.id, harden(this.#embeddings!, this.#settings.c));
     this.#protectLearned();
     const { accuracy: accuracyHard } = this.#judge(task);
     this.#endTraining();
@@ -177,12 +178,18 @@ export class Hat implements Learner {
   }
 
   logits(task: number, images: Tensor): Tensor {
-    return tidy(() => this.#plan.logits(this.network(task), this.parameters, images, this.#gates(task)));
+    const { backend } = this.#settings;
+    return tidy(() =>
+      this.#plan.logits(this.network(task), this.parameters, onBackend(images, backend), this.#gates(task)),
+    );
   }
 
   /** The same bits from every unit of the network, those behind a gate of 0 too: what pruning is compared with. */
   maskedLogits(task: number, images: Tensor): Tensor {
-    return tidy(() => forward(this.network(task), this.parameters, images, { gates: this.#gates(task) }));
+    const { backend } = this.#settings;
+    return tidy(() =>
+      forward(this.network(task), this.parameters, onBackend(images, backend), { gates: this.#gates(task) }),
+    );
   }
 
   untrainedLogits(task: Task, images: Tensor): Tensor {

@@ -1,4 +1,4 @@
-import { forward, tidy, type ChannelSpace, type Tensor } from "@milliner/core";
+import { forward, onBackend, tidy, type ChannelSpace, type Tensor } from "@milliner/core";
 import type { MultiHead, Task } from "@milliner/continual";
 import { disposeEmbeddings, initialEmbeddings } from "./embeddings.ts";
 import { hardGates } from "./gates.ts";
@@ -20,8 +20,8 @@ export function untrainedLogits(
   const embeddings = initialEmbeddings(spaces, task.id, settings);
   try {
     return tidy(() =>
-      forward(untrained.network, untrained.parameters, images, {
-        gates: hardGates(positiveUnits(embeddings), images.backend),
+      forward(untrained.network, untrained.parameters, onBackend(images, settings.backend), {
+        gates: hardGates(positiveUnits(embeddings), settings.backend),
       }),
     );
   } finally {

@@ -1,4 +1,13 @@
-import { checkKeys, ConfigError, forward, tensor, tidy, type Tape, type Tensor } from "@milliner/core";
+import {
+  checkKeys,
+  ConfigError,
+  forward,
+  onBackend,
+  tensor,
+  tidy,
+  type Tape,
+  type Tensor,
+} from "@milliner/core";
 import { add } from "@milliner/core/operations";
 import { checkTask } from "../check-task.ts";
 import { checkSchedule, fit, loadFit, publishedSchedule, saveFit, startFit, type FitState } from "../fit.ts";
@@ -88,7 +97,8 @@ export class JointLearner implements Learner {
   }
 
   logits(task: number, images: Tensor): Tensor {
-    return tidy(() => forward(this.#heads.network(task), this.#heads.parameters, images));
+    const { backend } = this.#options;
+    return tidy(() => forward(this.#heads.network(task), this.#heads.parameters, onBackend(images, backend)));
   }
 
   /** Nothing is locked: each task begins anew. */

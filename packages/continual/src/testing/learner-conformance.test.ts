@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { flatten, keep, linear, network, relu, selectBackend, Tensor } from "@milliner/core";
+import { flatten, keep, linear, network, onBackend, relu, selectBackend, Tensor } from "@milliner/core";
 import { SgdFrozenLearner, SgdLearner } from "@milliner/continual/baselines";
 import type { CheckpointReader, CheckpointWriter, Learner, RunContext } from "../learner.ts";
 import type { Task } from "../task.ts";
@@ -83,6 +83,25 @@ describe("the suite finds a learner that", () => {
       () =>
         broken((sound) => ({
           learn: (task: Task, run: RunContext) => sound.learn(task, { ...run, seed: 1 }),
+        })),
+    ],
+    [
+      "computes where the image is",
+      /an image on another backend has the bits that it has on the learner's/,
+      () =>
+        broken((sound) => ({
+          logits: (task, images) => onBackend(sound.logits(task, images), images.backend),
+        })),
+    ],
+    [
+      "takes a label that is no class for another",
+      /a label that is no class of its task is refused/,
+      () =>
+        broken((sound) => ({
+          learn: (task: Task, run: RunContext) => {
+            const labels = task.train.labels.map((label) => Math.min(label, 1));
+            return sound.learn({ ...task, train: { ...task.train, labels } }, run);
+          },
         })),
     ],
     [

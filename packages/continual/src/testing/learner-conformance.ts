@@ -6,6 +6,8 @@ import {
   memoryUse,
   MillinerError,
   NumericError,
+  onBackend,
+  referenceBackend,
   Tensor,
   type Backend,
 } from "@milliner/core";
@@ -108,6 +110,28 @@ export function learnerConformance(subject: LearnerSubject): readonly LearnerCla
 
         assert.deepEqual(collect(1), collect(7));
       }),
+    ),
+
+    claim(
+      "an image on another backend has the bits that it has on the learner's, before the task and after",
+      () =>
+        withLearner(async (learner) => {
+          const elsewhere = backend === referenceBackend ? { ...referenceBackend } : referenceBackend;
+          const sameBits = (logits: (images: Tensor) => Tensor): void =>
+            forEachBatch(first.test, 4, backend, (images) => {
+              const here = logits(images);
+              const there = logits(onBackend(images, elsewhere));
+
+              assert.equal(there.backend, here.backend);
+              assert.deepEqual(there.toArray(), here.toArray());
+            });
+          if (learner.untrainedLogits !== undefined)
+            sameBits((images) => learner.untrainedLogits!(first, images));
+
+          await learn(learner, first);
+
+          sameBits((images) => learner.logits(first.id, images));
+        }),
     ),
 
     claim("logits of a task that was not learned are refused with an error of milliner's", () =>

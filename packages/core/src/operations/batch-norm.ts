@@ -3,6 +3,7 @@ import { checkNumber } from "../number-range.ts";
 import { checkKeys, type OptionKeys } from "../option-keys.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
+import { checkOneBackend } from "./one-backend.ts";
 import { checkEpsilon, checkPerChannel } from "./normalisation.ts";
 
 /** How a batch is normalised. Names and defaults are PyTorch's. */
@@ -67,6 +68,7 @@ export function batchNorm(
     );
   }
   checkPerChannel("batchNorm", channels, { gamma, beta, runningMean, runningVariance });
+  checkOneBackend("batchNorm", x, gamma, beta, runningMean, runningVariance);
   checkEpsilon("batchNorm", eps);
   checkNumber("batchNorm: momentum", momentum, { from: 0, upTo: 1 });
   if ((runningMean === undefined) !== (runningVariance === undefined) || (!training && !runningMean)) {

@@ -3,6 +3,7 @@ import { checkKeys, type OptionKeys } from "../option-keys.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
 import { dropoutKey, linearKeys, type LinearOptions } from "./linear.ts";
+import { checkOneBackend } from "./one-backend.ts";
 import { integersOf, pooledShape } from "./max-pool2d.ts";
 
 /**
@@ -61,6 +62,7 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}, tape?:
       );
     }
   }
+  checkOneBackend("conv2d", x, w, bias, gate);
   if (dropout !== undefined && !relu) {
     throw new ShapeError("UNSUPPORTED", "conv2d applies dropout only behind a ReLU");
   }

@@ -2,6 +2,7 @@ import { ShapeError } from "../errors.ts";
 import type { Tape } from "../tape.ts";
 import { sameShape, Tensor } from "../tensor.ts";
 import { dropoutKey, type DropoutDraw } from "./linear.ts";
+import { checkOneBackend } from "./one-backend.ts";
 
 function sameShapes(operation: string, a: Tensor, b: Tensor): void {
   if (!sameShape(a.shape, b.shape)) {
@@ -21,6 +22,7 @@ function copyOf(t: Tensor): Tensor {
 /** `a + b`, same shapes. */
 export function add(a: Tensor, b: Tensor, tape?: Tape): Tensor {
   sameShapes("add", a, b);
+  checkOneBackend("add", a, b);
   const y = new Tensor(a.shape, { backend: a.backend });
   a.backend.kernels.add(a.data, b.data, y.data);
   tape?.record("add", [a, b], y, (dy, sink) => {
@@ -32,6 +34,7 @@ export function add(a: Tensor, b: Tensor, tape?: Tape): Tensor {
 /** `a * b`, same shapes. */
 export function multiply(a: Tensor, b: Tensor, tape?: Tape): Tensor {
   sameShapes("multiply", a, b);
+  checkOneBackend("multiply", a, b);
   const { kernels } = a.backend;
   const y = new Tensor(a.shape, { backend: a.backend });
   kernels.multiply(a.data, b.data, y.data);
@@ -97,6 +100,7 @@ export function applyGate(h: Tensor, gate: Tensor, tape?: Tape): Tensor {
       `a gate of ${units} units does not fit values of shape [${h.shape.join(", ")}]`,
     );
   }
+  checkOneBackend("applyGate", h, gate);
   const { kernels } = h.backend;
   const rows = h.data.length / units;
   const y = new Tensor(h.shape, { backend: h.backend });

@@ -4,6 +4,7 @@ import { checkKeys, type OptionKeys } from "../option-keys.ts";
 import type { Stream } from "../philox.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
+import { checkOneBackend } from "./one-backend.ts";
 
 /** Dropout of one step: elements are kept with probability `keep`; which ones is decided by (seed, stream, step, element). */
 export interface DropoutDraw {
@@ -56,6 +57,7 @@ function vector(t: Tensor | undefined, units: number, what: string): void {
  * @param w - [out, in]
  * @returns [n, out]; the caller owns it
  * @throws ShapeError when the shapes do not fit
+ * @throws ConfigError (`MIXED_BACKENDS`) for tensors of two backends, as every operation of several tensors
  */
 export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?: Tape): Tensor {
   checkKeys("linear", options, linearKeys);
@@ -69,6 +71,7 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}, tape?:
   const [n, k, m] = [x.shape[0]!, x.shape[1]!, w.shape[0]!];
   vector(bias, m, "bias");
   vector(gate, m, "gate");
+  checkOneBackend("linear", x, w, bias, gate);
   if (dropout !== undefined && !relu)
     throw new ShapeError("UNSUPPORTED", "linear applies dropout only behind a ReLU");
   const { backend } = x;

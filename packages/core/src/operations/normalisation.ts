@@ -2,6 +2,7 @@ import { ShapeError } from "../errors.ts";
 import { checkNumber } from "../number-range.ts";
 import type { Tape } from "../tape.ts";
 import { Tensor } from "../tensor.ts";
+import { checkOneBackend } from "./one-backend.ts";
 
 /** Refuses a tensor that has not one number per channel. */
 export function checkPerChannel(
@@ -42,6 +43,7 @@ export function normaliseGroups(
   eps: number,
   tape: Tape | undefined,
 ): Tensor {
+  checkOneBackend(operation, x, gamma, beta);
   const { backend } = x;
   const { kernels } = backend;
   const y = new Tensor(x.shape, { backend });

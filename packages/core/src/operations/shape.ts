@@ -1,6 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import type { Tape } from "../tape.ts";
 import { elements, Tensor, type Shape } from "../tensor.ts";
+import { checkOneBackend } from "./one-backend.ts";
 
 /** The same elements in another shape (a copy). */
 export function reshape(x: Tensor, shape: Shape, tape?: Tape): Tensor {
@@ -33,6 +34,7 @@ export function concat(parts: readonly Tensor[], tape?: Tape): Tensor {
       `concat joins tensors that differ only in the last dimension, not ${shapes}`,
     );
   }
+  checkOneBackend("concat", first, ...parts);
   const widths = parts.map((part) => part.shape.at(-1)!);
   const width = widths.reduce((sum, w) => sum + w, 0);
   const rows = elements(first.shape.slice(0, -1));
