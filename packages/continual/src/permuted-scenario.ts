@@ -45,6 +45,7 @@ export function permutedScenario(dataset: Dataset, options: PermutedScenarioOpti
         all(dataset.train.labels.length),
         validationShare,
         new Stream(seed, `validation/${id}`),
+        dataset.train.labels,
       );
       return {
         id,

@@ -1,8 +1,9 @@
 import { checkKeys, ConfigError, Stream, type Transform } from "@milliner/core";
 import { measureNormalisation, type Dataset, type ImageSet, type Normalisation } from "@milliner/data";
+import { located } from "./located.ts";
 import { imageSplit } from "./split.ts";
 import type { Scenario, Task } from "./task.ts";
-import { publishedValidationShare, splitValidation } from "./validation.ts";
+import { checkShare, publishedValidationShare, splitValidation } from "./validation.ts";
 
 /** How a data set is cut into tasks. Give one of `tasks` and `classesPerTask`, or neither. */
 export interface SplitScenarioOptions {
@@ -32,6 +33,7 @@ export function splitScenario(dataset: Dataset, options: SplitScenarioOptions): 
     normalisation: true,
   });
   const { seed, validationShare = publishedValidationShare } = options;
+  checkShare(validationShare);
   const transform = splitTransform(options.normalisation ?? measureNormalisation(dataset.train));
   const groups = classGroups(dataset, options);
   const tasks = groups.map((group, id): Task => {
@@ -39,10 +41,11 @@ export function splitScenario(dataset: Dataset, options: SplitScenarioOptions): 
     const classes = group.map((label) => dataset.classes[label]!);
     const of = (set: ImageSet, part: string): Uint32Array =>
       imagesOf(set, labels, `${part} of task ${id} (${groupName(classes)})`);
-    const { train, validation } = splitValidation(
-      of(dataset.train, "training set"),
-      validationShare,
-      new Stream(seed, `validation/${id}`),
+    const images = of(dataset.train, "training set");
+    const stream = new Stream(seed, `validation/${id}`);
+    const { train, validation } = located(
+      () => `task ${id} (${groupName(classes)})`,
+      () => splitValidation(images, validationShare, stream, dataset.train.labels),
     );
     return {
       id,

@@ -17,6 +17,14 @@ test("a layer whose units all closed is an error that names it", () => {
 
   expect(() => harden(new Map([["conv1", e]]))).toThrow(ConfigError);
   expect(() => harden(new Map([["conv1", e]]))).toThrow(/all 2 units of "conv1"/);
+  for (const [c, advice] of [
+    [0.75, "train with a smaller c than 0.75"],
+    [0, "train from another seed"],
+    [undefined, "train with a smaller c"],
+  ] as const)
+    expect(() => harden(new Map([["conv1", e]]), c)).toThrow(
+      new RegExp(`; give the layer more units, or ${advice}$`),
+    );
 });
 
 test("undecided and fractional units are counted by their published edges", () => {

@@ -9,16 +9,18 @@ import type { Embeddings } from "./embeddings.ts";
  * By the sign of the embedding and not by the computed gate, which is exactly 1/2 for the smallest negative arguments. From
  * here on the task is evaluated with these bits only.
  *
+ * @param c - compressibility of the training, for the advice in the error
  * @throws ConfigError (`CLOSED_LAYER`) when a layer keeps no unit: the network would be a constant
  */
-export function harden(embeddings: Embeddings): TaskMasks {
+export function harden(embeddings: Embeddings, c?: number): TaskMasks {
   const masks = positiveUnits(embeddings);
+  const sparser = c === 0 ? "from another seed" : `with a smaller c${c === undefined ? "" : ` than ${c}`}`;
   for (const [space, bits] of masks) {
     if (bits.count() === 0) {
       throw new ConfigError(
         "CLOSED_LAYER",
         `the task closed all ${bits.length} units of "${space}", which leaves nothing to compute with; give the layer more ` +
-          "units, or train with a smaller c where it is not 0 already",
+          `units, or train ${sparser}`,
       );
     }
   }
