@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import {
   CheckpointError,
   elements,
@@ -141,10 +141,11 @@ export async function readRecord(path: string): Promise<unknown> {
 /**
  * Reads a checkpoint, and checks sizes before memory is taken and the hash before anything is believed.
  *
- * @param path - of the JSON file
+ * @param json - path of the JSON file
  * @throws CheckpointError that names the file, when one of the two is missing, damaged or not milliner's
  */
-export async function readCheckpoint(path: string): Promise<StoredCheckpoint> {
+export async function readCheckpoint(json: string): Promise<StoredCheckpoint> {
+  const path = resolve(json);
   const header = await readHeader(path);
   const stored = header.object("arrays");
   const name = stored.string("file");

@@ -1,5 +1,5 @@
 import { readdir, rm } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { CheckpointError, ConfigError } from "@milliner/core";
 import { asideSuffix, errorCode } from "@milliner/data";
 import { makeFolder, writeFileAtomically } from "./atomic-file.ts";
@@ -22,8 +22,8 @@ export class CheckpointFolder {
 
   /** @param control - name of a control, null for the method */
   constructor(run: string, control: string | null = null) {
-    this.#run = run;
-    this.path = control === null ? join(run, "checkpoints") : join(run, "checkpoints", control);
+    this.#run = resolve(run);
+    this.path = join(this.#run, "checkpoints", ...(control === null ? [] : [control]));
   }
 
   /** Path of a checkpoint's JSON file. */
@@ -101,7 +101,8 @@ export class RunFolder {
    * @throws ConfigError (`RUN_LOCKED`) when another run owns it; (`RUN_EXISTS`) when it holds a run and `resume` is false
    * @throws CheckpointError (`WRITE_FAILED`, `DISK_FULL`, `FILE_SIZE_LIMIT`)
    */
-  static async open(path: string, resume: boolean): Promise<RunFolder> {
+  static async open(given: string, resume: boolean): Promise<RunFolder> {
+    const path = resolve(given); // once: the process may change its folder while it runs
     await makeFolder(path);
     const folder = new RunFolder(path, await lockRun(path));
     try {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 import { DataError, type DataErrorCode } from "./data-error.ts";
 import { errorCode } from "./error-code.ts";
@@ -25,12 +25,12 @@ export async function writeFileAtomically(
   path: string,
   content: string | Uint8Array | readonly Uint8Array[],
 ): Promise<string | null> {
-  const [folder, name] = [dirname(path), basename(path)];
+  const [folder, name] = [dirname(resolve(path)), basename(path)];
   await sweep(folder, name);
   const aside = join(folder, `${asidePrefix(name)}${process.pid}-${randomUUID()}${asideSuffix}`);
   try {
     const refused = await writeAside(aside, content);
-    await rename(aside, path);
+    await rename(aside, join(folder, name));
     // A renamed file survives a power cut only when its folder is on the disk too.
     return (await flushFolder(folder)) ?? refused;
   } catch (error) {

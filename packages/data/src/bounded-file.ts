@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { resolve } from "node:path";
 
 import { DataError } from "./data-error.ts";
 
@@ -83,7 +84,7 @@ async function withFile<T>(path: string, read: (file: FileHandle, size: number) 
   let file: FileHandle | undefined;
   try {
     // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever. (Windows has neither.)
-    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    file = await open(resolve(path), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const status = await file.stat();
     if (!status.isFile())
       throw new DataError("READ_FAILED", `${path} is not a regular file; name the file itself.`);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import { ensureFolder, writeFileAtomically } from "./atomic-file.ts";
 import { readBoundedFile } from "./bounded-file.ts";
@@ -86,7 +86,7 @@ export async function downloadDataset(
   options: DownloadOptions = {},
 ): Promise<Dataset> {
   checkOptions(options);
-  const folder = join(options.cacheFolder ?? defaultCacheFolder(), source.name);
+  const folder = resolve(options.cacheFolder ?? defaultCacheFolder(), source.name);
   const files = [source.trainLabels, source.testLabels, source.trainImages, source.testImages];
   const contents = new Map<RemoteFile, Uint8Array>();
   const absent: RemoteFile[] = [];

@@ -44,7 +44,7 @@ const maxClassNamesBytes = 2 ** 20;
  */
 export async function loadFolder(folder: string, options: FolderOptions = {}): Promise<Dataset> {
   checkKeys("loadFolder", options, { name: true, maxBytes: true, range: true });
-  const place = await findIdxFolder(folder);
+  const place = await findIdxFolder(resolve(folder));
   const fileNames = await listFiles(place);
   const files = await findParts(place, fileNames);
   const maxBytes = options.maxBytes ?? maxIdxBytes;
@@ -71,7 +71,7 @@ export async function loadFolder(folder: string, options: FolderOptions = {}): P
   };
   const train = await loadSet("train", labelsOfTrain, trainLabels.path);
   const test = await loadSet("test", labelsOfTest, testLabels.path);
-  const loaded = createDataset(options.name ?? datasetName(resolve(place)), train, test);
+  const loaded = createDataset(options.name ?? datasetName(place), train, test);
   const dataset = named === undefined ? withPublishedClasses(loaded) : loaded;
   return { ...dataset, warnings: [...warnings, ...dataset.warnings] };
 }
@@ -92,6 +92,7 @@ export async function saveFolder(
   options: { readonly gzip?: boolean | undefined } = {},
 ): Promise<void> {
   checkKeys("saveFolder", options, { gzip: true });
+  const place = resolve(folder);
   const classNames = new TextEncoder().encode(dataset.classes.map((className) => `${className}\n`).join(""));
   const readBack = parseClassNames(classNames, "classes.txt");
   const lost = dataset.classes.findIndex((className, label) => className !== readBack[label]);
@@ -112,12 +113,12 @@ export async function saveFolder(
   const save = async (fileName: string, shape: readonly number[], data: Uint8Array): Promise<void> => {
     const [kept, replaced] =
       options.gzip === true ? [`${fileName}.gz`, fileName] : [fileName, `${fileName}.gz`];
-    await writeFileAtomically(join(folder, kept), writeIdx({ shape, data }, options));
-    await removeFile(join(folder, replaced)); // else an older data set would be read in place of this one
+    await writeFileAtomically(join(place, kept), writeIdx({ shape, data }, options));
+    await removeFile(join(place, replaced)); // else an older data set would be read in place of this one
   };
-  await ensureFolder(folder);
-  const refused = await writeFileAtomically(join(folder, "classes.txt"), classNames);
-  if (refused !== null) process.emitWarning(printable(unsyncedWarning(folder, refused)));
+  await ensureFolder(place);
+  const refused = await writeFileAtomically(join(place, "classes.txt"), classNames);
+  if (refused !== null) process.emitWarning(printable(unsyncedWarning(place, refused)));
   const sets: readonly (readonly [string, ImageSet])[] = [
     ["train", dataset.train],
     ["t10k", dataset.test],

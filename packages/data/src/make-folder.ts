@@ -1,5 +1,5 @@
 import { mkdir, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 
 import { errorCode } from "./error-code.ts";
 
@@ -12,13 +12,17 @@ import { errorCode } from "./error-code.ts";
  * @throws the file system's own error
  */
 export async function makeFolder(path: string): Promise<void> {
+  await make(resolve(path));
+}
+
+async function make(path: string): Promise<void> {
   if (await isFolder(path)) return;
   try {
     await mkdir(path);
   } catch (error) {
     const above = dirname(path);
     if (errorCode(error) !== "ENOENT" || above === path) return await unlessMadeMeanwhile(path, error);
-    await makeFolder(above);
+    await make(above);
     await mkdir(path).catch((again: unknown) => unlessMadeMeanwhile(path, again));
   }
 }

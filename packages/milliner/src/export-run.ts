@@ -122,14 +122,16 @@ const batchSize = 250;
 export async function exportRun(run: string, options: ExportRunOptions = {}): Promise<ExportedRun> {
   checkKeys("exportRun", options, exportRunKeys);
   const warn = options.onWarning ?? ((message) => process.emitWarning(printable(message)));
+  const place = resolve(run);
+  const folder = resolve(options.out ?? join(place, "onnx"));
+  const data = options.data === undefined ? null : resolve(options.data);
   // Runtimes compute in float32 on the float32 weights, whatever the run computed in, and there pruned equals masked.
-  const learned = await openRun(run, { ...options, precision: "float32" }, warn);
+  const learned = await openRun(place, { ...options, precision: "float32" }, warn);
   try {
     const tasks = options.tasks ?? Array.from({ length: learned.tasks }, (_, task) => task);
     checkTasks(tasks, learned, run);
     const runtime = await runtimeFor(options.verify ?? "auto", warn);
-    const scenario = runtime === null ? null : await scenarioOf(learned, options);
-    const folder = resolve(options.out ?? join(run, "onnx"));
+    const scenario = runtime === null ? null : await scenarioOf(learned, data, options);
     const exported: ExportedTask[] = [];
     for (const task of tasks) {
       options.signal?.throwIfAborted();
@@ -137,7 +139,7 @@ export async function exportRun(run: string, options: ExportRunOptions = {}): Pr
       exported.push(one);
       options.onTask?.(one);
     }
-    const result = { run: resolve(run), folder, runtime: runtime?.version ?? null, tasks: exported };
+    const result = { run: place, folder, runtime: runtime?.version ?? null, tasks: exported };
     const refused = await writeVerification(result);
     if (refused !== null) warn(unsyncedWarning(folder, refused));
     return result;
@@ -168,11 +170,14 @@ async function runtimeFor(
   return null;
 }
 
-async function scenarioOf({ file }: LearnedRun, options: ExportRunOptions): Promise<Scenario> {
-  const given = options.data === undefined ? null : resolve(options.data);
+async function scenarioOf(
+  { file }: LearnedRun,
+  data: string | null,
+  options: ExportRunOptions,
+): Promise<Scenario> {
   const dataset =
     options.dataset === undefined
-      ? await loadDataAgain(file, given, options)
+      ? await loadDataAgain(file, data, options)
       : checkImages(options.dataset, file.notes);
   return makeScenario(file.settings, dataset, file.notes.normalisation);
 }

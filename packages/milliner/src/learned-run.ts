@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { CheckpointError, type Precision } from "@milliner/core";
 import { CheckpointFolder, parseRecord, readCheckpoint, readerOf } from "@milliner/continual";
 import type { Hat } from "@milliner/hat";
@@ -27,10 +28,11 @@ export interface LearnedRun {
  * @throws CheckpointError when the folder holds no run, no learned task, or a damaged checkpoint; ConfigError, NativeError
  */
 export async function openRun(
-  run: string,
+  given: string,
   options: DeviceOptions & { readonly precision?: Precision },
   onWarning: (message: string) => void,
 ): Promise<LearnedRun> {
+  const run = resolve(given);
   const file = await readRunFile(run);
   await checkRunFile(run, file);
   const checkpoints = new CheckpointFolder(run);

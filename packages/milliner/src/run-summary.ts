@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { CheckpointFolder, parseRecord, readCheckpoint, readResult } from "@milliner/continual";
 import { readRunFile, type RunNotes } from "./settings/run-file.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -25,13 +26,14 @@ export interface RunSummary {
  * @throws CheckpointError when it is none, or something in it is damaged; ConfigError
  */
 export async function summariseRun(run: string): Promise<RunSummary> {
-  const { name, settings, notes } = await readRunFile(run);
-  const checkpoints = new CheckpointFolder(run);
+  const folder = resolve(run);
+  const { name, settings, notes } = await readRunFile(folder);
+  const checkpoints = new CheckpointFolder(folder);
   const [newest] = await checkpoints.places();
   const checkpoint = newest === undefined ? null : checkpoints.file(newest);
   const record =
     checkpoint === null ? null : parseRecord((await readCheckpoint(checkpoint)).record, checkpoint);
-  const result = await readResult(run);
+  const result = await readResult(folder);
   return {
     run,
     name,

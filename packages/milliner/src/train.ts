@@ -25,7 +25,7 @@ import { checkImages, hashImages, loadData, loadDataAgain, type DataOptions } fr
 import { deviceUsed, openDevice, openDeviceOf, type Device, type DeviceUsed } from "./device.ts";
 import { makeControl, makeHat, makeScenario } from "./model.ts";
 import { presetNamed } from "./presets/index.ts";
-import { defaultRunFolder } from "./run-place.ts";
+import { defaultRunFolder, runsFolder } from "./run-place.ts";
 import { assign } from "./settings/assignment.ts";
 import type { Experiment } from "./settings/experiment-file.ts";
 import {
@@ -203,7 +203,9 @@ async function placeOf({ name, settings }: Experiment, { out, resume }: TrainOpt
   if (out === "") {
     throw new ConfigError("BAD_VALUE", "out is empty; name the run's folder, or leave it out for a free one");
   }
-  return resolve(out ?? (await defaultRunFolder(name, settings.seed, resume ?? false)));
+  return out === undefined
+    ? await defaultRunFolder(name, settings.seed, resume ?? false, resolve(runsFolder))
+    : resolve(out);
 }
 
 /** The run that a folder holds; null where none has been begun, or one was killed before it had written what it is. */

@@ -13,7 +13,8 @@ import type { ReportEvent, ReportInput } from "./report-input.ts";
  * @throws CheckpointError (`NOT_A_RUN`) when the folder holds neither events nor a result; (`READ_FAILED`, `TOO_LARGE`,
  *   `BAD_JSON`, `BAD_VALUE`) for a file, with its name and the line
  */
-export async function readRun(folder: string): Promise<ReportInput> {
+export async function readRun(run: string): Promise<ReportInput> {
+  const folder = resolve(run);
   const verification = join(folder, "onnx", "verification.json");
   const eventsText = await readRunText(eventsFile(folder), "events.jsonl");
   const resultText = await readRunText(resultFile(folder), "result.json");
@@ -35,7 +36,7 @@ export async function readRun(folder: string): Promise<ReportInput> {
           resultFile(folder),
         );
   const models = modelsText === null ? null : parseModels(parseJson(modelsText, verification), verification);
-  return { name: basename(resolve(folder)), result, events, configuration, models, remarks };
+  return { name: basename(folder), result, events, configuration, models, remarks };
 }
 
 /** One event a line. The last line may be torn: that of a run that was killed, or is still writing. */

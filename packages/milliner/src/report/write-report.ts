@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { printable } from "@milliner/core";
 import { writeFileAtomically } from "@milliner/continual";
 import { unsyncedWarning } from "@milliner/data";
@@ -13,9 +13,10 @@ import { readRun } from "./read-run.ts";
  * @throws CheckpointError as `readRun` does, and (`WRITE_FAILED`)
  */
 export async function writeReport(
-  folder: string,
+  run: string,
   onWarning: (message: string) => void = (message) => process.emitWarning(printable(message)),
 ): Promise<string> {
+  const folder = resolve(run);
   const path = join(folder, "report.html");
   const refused = await writeFileAtomically(path, renderReport(await readRun(folder)));
   if (refused !== null) onWarning(unsyncedWarning(path, refused));

@@ -45,8 +45,9 @@ interface Entry {
  *   `UNKNOWN_KEY`, `UNKNOWN_PRESET`, `BAD_VALUE`
  */
 export async function readExperimentFile(path: string): Promise<Experiment> {
+  const folder = resolve(dirname(path));
   const { entries } = parseSettingsFile(await readSettingsFile(path), path);
-  return experimentOf(entries, path);
+  return experimentOf(entries, path, folder);
 }
 
 /** @throws ConfigError (`FILE_MISSING`, `READ_FAILED`, `TOO_LARGE`) */
@@ -124,7 +125,7 @@ function entriesOf(
   });
 }
 
-function experimentOf(entries: readonly Entry[], path: string): Experiment {
+function experimentOf(entries: readonly Entry[], path: string, folder: string): Experiment {
   const own = new Set(["preset", "name", "run"]);
   const find = (key: string): Entry | undefined => entries.find((entry) => entry.key === key);
   const preset = find("preset");
@@ -139,7 +140,7 @@ function experimentOf(entries: readonly Entry[], path: string): Experiment {
     preset === undefined
       ? { ...presetNamed(presetOfKind(scenario!)), dataset: null, tasks: null }
       : presetNamed(String(preset.value), preset.origin);
-  const assignments = entries.filter(({ key }) => !own.has(key)).map((entry) => relativeTo(path, entry));
+  const assignments = entries.filter(({ key }) => !own.has(key)).map((entry) => relativeTo(folder, entry));
   const fileName = basename(path).replace(/\.ya?ml$/i, "");
   const owner = preset === undefined ? "a file of settings" : String(preset.value);
   checkOwnKeys(assignments, owner);
@@ -178,8 +179,8 @@ function nameOf(entry: Entry | undefined, fileName: string): string {
   );
 }
 
-function relativeTo(path: string, entry: Entry): Assignment {
+function relativeTo(folder: string, entry: Entry): Assignment {
   const { key, value, origin } = entry;
   const isPath = key === "data" && typeof value === "string" && value !== "";
-  return { key, value: isPath ? resolve(dirname(path), value) : value, origin };
+  return { key, value: isPath ? resolve(folder, value) : value, origin };
 }

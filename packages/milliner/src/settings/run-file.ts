@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { CheckpointError, ConfigError } from "@milliner/core";
 import { checkBegunWith, StoredJson } from "@milliner/continual";
 import { Document, isScalar, stringify, visit } from "yaml";
@@ -76,7 +76,8 @@ function notesYaml(notes: RunNotes): string {
  * Reads a run's `run.yaml`.
  * @throws CheckpointError (`NOT_A_RUN`, `DAMAGED`, `BAD_VALUE`) when it is not that; ConfigError as `readExperimentFile`
  */
-export async function readRunFile(run: string): Promise<RunFile> {
+export async function readRunFile(folder: string): Promise<RunFile> {
+  const run = resolve(folder);
   const path = runFilePath(run);
   const whole = parseRunFile(await readRunText(run, path), path);
   const file = new StoredJson(whole, path);
