@@ -228,7 +228,7 @@ test.runIf(availableBackends().some(({ name }) => name === "cpu"))(
     emptyCache(own);
     await setImmediate();
 
-    expect(held - mebibytes()).toBeGreaterThan(80);
+    expect(held - mebibytes()).toBeGreaterThan(64);
   },
 );
 
