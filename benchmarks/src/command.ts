@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { parseArgs, types } from "node:util";
 
 type Options = Readonly<Record<string, { readonly type: "boolean" } | { readonly type: "string" }>>;
 type Values<T extends Options> = {
@@ -24,7 +24,7 @@ export class Command {
       ]);
       return Object.fromEntries(switches) as Values<T>;
     } catch (error) {
-      const [sentence] = (error instanceof Error ? error.message : String(error)).split(". ");
+      const [sentence] = (types.isNativeError(error) ? error.message : String(error)).split(". ");
       const known = Object.entries(options).map(([name, { type }]) =>
         type === "boolean" ? `--${name}` : `--${name} ${name.toUpperCase()}`,
       );

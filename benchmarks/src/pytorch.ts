@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { types } from "node:util";
 import type { Candidate, Cost } from "./interleave.ts";
 import { LineProcess } from "./line-process.ts";
 import type { NetworkName } from "./published-networks.ts";
@@ -41,7 +42,7 @@ export class Pytorch {
     try {
       description = (await peer.ask({ describe: true })) as Description;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = types.isNativeError(error) ? error.message : String(error);
       return `no PyTorch to compare with (${reason}); on Debian: apt-get install python3-torch libopenblas0`;
     }
     const { name, torchThreads, openblas } = description;

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import nodeModule from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { types } from "node:util";
 import { type Addon, addonAbi } from "./addon.ts";
 
 /**
@@ -102,10 +103,10 @@ function missing(reason: string): LoadedAddon {
 }
 
 function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
+  return (error as { readonly code?: unknown } | null | undefined)?.code;
 }
 
 function messageOf(error: unknown): string {
   // One line: of a module that is not there Node goes on with who asked for it.
-  return error instanceof Error ? error.message.split("\n", 1)[0]! : String(error);
+  return types.isNativeError(error) ? error.message.split("\n", 1)[0]! : String(error);
 }

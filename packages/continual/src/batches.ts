@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { ConfigError, NumericError, Tensor, tidy, type Backend } from "@milliner/core";
 import { brief } from "./stored-json.ts";
 import type { Split } from "./task.ts";
@@ -20,7 +21,7 @@ export function readImages(split: Split, positions: ArrayLike<number>, into: Flo
   if (isUnproven) words.fill(unwritten);
   const answer: unknown = split.read(positions, into);
   if (answer !== undefined && answer !== into) {
-    const what = answer instanceof Promise ? "a promise" : brief(answer);
+    const what = types.isPromise(answer) ? "a promise" : brief(answer);
     throw new ConfigError(
       "BAD_SPLIT",
       `read of the split returned ${what}; it writes the images to its second argument before it returns, and returns nothing`,

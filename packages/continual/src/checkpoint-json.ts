@@ -45,7 +45,8 @@ function visit(value: unknown, what: string, key: string, depth: number): void {
 function isPlain(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  // Not `Object.prototype`: a value may come from another realm, which has its own.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function lost(what: string, found: string, key: string): CheckpointError {

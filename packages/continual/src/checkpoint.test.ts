@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CheckpointError } from "@milliner/core";
 import {
@@ -137,6 +138,19 @@ describe("a snapshot", () => {
     const taken = await takeSnapshot(saving((into) => into.json("bare", bare)));
 
     expect(taken.values.get("bare")).toEqual({ a: [1, "b", null, true] });
+  });
+
+  test("takes objects of another realm, which are plain there, and no more of its other values than of ours", async () => {
+    const elsewhere: unknown = runInNewContext(`({ a: [1, { b: "c" }] })`);
+    const taken = await takeSnapshot(saving((into) => into.json("there", elsewhere)));
+
+    expect(taken.values.get("there")).toEqual({ a: [1, { b: "c" }] });
+    for (const value of ["new Map()", "new Date(0)", "new (class A {})()"]) {
+      const other: unknown = runInNewContext(value);
+      await expect(takeSnapshot(saving((into) => into.json("there", other)))).rejects.toMatchObject({
+        code: "BAD_VALUE",
+      });
+    }
   });
 
   test("holds values as deep as it may, and what was written so is read again", async () => {

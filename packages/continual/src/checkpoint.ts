@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
+import { types } from "node:util";
 import {
   CheckpointError,
   elements,
@@ -177,20 +178,20 @@ export async function readCheckpoint(json: string): Promise<StoredCheckpoint> {
 }
 
 function dtypeOf(data: StoredArray): SafetensorsTensor["dtype"] {
-  if (data instanceof Float32Array) return "F32";
-  if (data instanceof Float64Array) return "F64";
-  if (data instanceof Int32Array) return "I32";
-  if (data instanceof Uint32Array) return "U32";
+  if (types.isFloat32Array(data)) return "F32";
+  if (types.isFloat64Array(data)) return "F64";
+  if (types.isInt32Array(data)) return "I32";
+  if (types.isUint32Array(data)) return "U32";
   return "U8";
 }
 
 function storedArray(data: SafetensorsTensor["data"], name: string, file: string): StoredArray {
   if (
-    data instanceof Float32Array ||
-    data instanceof Float64Array ||
-    data instanceof Int32Array ||
-    data instanceof Uint32Array ||
-    data instanceof Uint8Array
+    types.isFloat32Array(data) ||
+    types.isFloat64Array(data) ||
+    types.isInt32Array(data) ||
+    types.isUint32Array(data) ||
+    types.isUint8Array(data)
   )
     return data;
   throw new CheckpointError(

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { CheckpointError, sameShape } from "@milliner/core";
 import type { CheckpointReader } from "./learner.ts";
 
@@ -7,7 +8,7 @@ import type { CheckpointReader } from "./learner.ts";
  */
 export function storedFloats(from: CheckpointReader, name: string, shape: readonly number[]): Float32Array {
   const { shape: found, data } = from.array(name);
-  if (!(data instanceof Float32Array) || !sameShape(found, shape)) {
+  if (!types.isFloat32Array(data) || !sameShape(found, shape)) {
     const type = data.constructor.name.replace("Array", "").toLowerCase();
     throw new CheckpointError(
       "DOES_NOT_FIT",

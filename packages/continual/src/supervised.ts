@@ -61,8 +61,13 @@ export function supervised(options: SupervisedOptions): Trainable {
       const logits = forward(network, parameters, x, { tape, training });
       const loss = crossEntropy(mask(logits, labels, tape), labels, tape);
       if (!Number.isFinite(loss.item())) return loss.item(); // refused by fit, before anything is applied
-      using gradients = tape.backward(loss);
-      new Sgd({ lr }).step(trained, gradients);
+      // Not `using`: where there is no Symbol.dispose (in a `node:vm` context of Node 20, as under Jest), it throws.
+      const gradients = tape.backward(loss);
+      try {
+        new Sgd({ lr }).step(trained, gradients);
+      } finally {
+        gradients.dispose();
+      }
       return loss.item();
     },
     validate() {

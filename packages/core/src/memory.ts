@@ -179,7 +179,8 @@ export function tidy<T>(body: () => T): T {
   let kept: ReadonlySet<unknown>;
   try {
     result = body();
-    if (result instanceof Promise) throw new TypeError("tidy takes a synchronous function, not an async one");
+    if (typeof (result as { readonly then?: unknown } | null | undefined)?.then === "function")
+      throw new TypeError("tidy takes a synchronous function, not an async one");
     kept = disposables(result);
   } catch (error) {
     scopes.pop();

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { DataError, type DataErrorCode } from "./data-error.ts";
-import { errorCode } from "./error-code.ts";
+import { errorCode } from "./thrown.ts";
 import { flush, flushFolder } from "./flush.ts";
 import { makeFolder } from "./make-folder.ts";
 

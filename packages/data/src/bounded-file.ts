@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { resolve } from "node:path";
 
 import { DataError } from "./data-error.ts";
+import { errorCode } from "./thrown.ts";
 
 /**
  * Reads a whole regular file, and takes memory for no more than was said: what counts is what is read, not what a look at the
@@ -117,7 +118,7 @@ async function readAt(file: FileHandle, position: number, count: number): Promis
  */
 export function readError(path: string, error: unknown): DataError {
   if (error instanceof DataError) return error;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  const code = errorCode(error) ?? "unknown error";
   return code === "ENOENT" || code === "ENOTDIR"
     ? new DataError("FILE_MISSING", `${path} does not exist; check the path.`, { cause: error })
     : new DataError("READ_FAILED", `${path} cannot be read (${code}); check its permissions and its disk.`, {

@@ -1,3 +1,5 @@
+import { types } from "node:util";
+
 import { labelBytes, type Numbers, pixelBytes, type PixelRange, rangeInWords } from "./byte-values.ts";
 import { maxClasses } from "./class-names.ts";
 import { DataError } from "./data-error.ts";
@@ -100,10 +102,10 @@ export function createImageSet(
       `${names.labels} has ${classes.length} classes, but a label is a byte: at most ${maxClasses}; leave some out.`,
     );
   }
-  const kept = labels instanceof Uint8Array ? labels : labelBytes(numbersOf(labels), names.labels);
+  const kept = types.isUint8Array(labels) ? labels : labelBytes(numbersOf(labels), names.labels);
   checkLabels(kept, names.labels, classes.length);
   const { images: values, range } = images;
-  const areBytes = values instanceof Uint8Array && range === undefined;
+  const areBytes = types.isUint8Array(values) && range === undefined;
   const bytes = areBytes ? values : pixelBytes(numbersOf(values), names.images, range);
   return { images: bytes, shape, labels: kept, classes };
 }
@@ -112,8 +114,8 @@ function numbersOf(values: ArrayLike<number>): Numbers {
   return {
     length: values.length,
     type: `numbers of ${values.constructor.name}`,
-    areFloats: values instanceof Float32Array || values instanceof Float64Array,
-    ...(values instanceof Int8Array && { belowZero: "give unsigned bytes as a Uint8Array" }),
+    areFloats: types.isFloat32Array(values) || types.isFloat64Array(values),
+    ...(types.isInt8Array(values) && { belowZero: "give unsigned bytes as a Uint8Array" }),
     at: (index) => values[index]!,
   };
 }

@@ -2,7 +2,7 @@ import { fdatasyncSync, fsync } from "node:fs";
 import { open } from "node:fs/promises";
 import { promisify } from "node:util";
 
-import { errorCode } from "./error-code.ts";
+import { errorCode } from "./thrown.ts";
 
 // Not `FileHandle.sync`: the handles of Yarn's Plug'n'Play do not have it.
 const syncFile = promisify(fsync);

@@ -1,6 +1,7 @@
 import { constants, createGunzip } from "node:zlib";
 
 import { DataError } from "./data-error.ts";
+import { errorCode, errorMessage } from "./thrown.ts";
 
 /**
  * Deflate's best: 258 bytes from a match of 2 bits, so no honest gzip file unpacks to more than 1,032 times
@@ -108,7 +109,7 @@ export async function gunzipPrefix(packed: Uint8Array, name: string, count: numb
 
 function gzipError(error: unknown, name: string, unpackedBytes: number): DataError {
   if (error instanceof DataError) return error;
-  const isCutOff = error instanceof Error && "code" in error && error.code === "Z_BUF_ERROR";
+  const isCutOff = errorCode(error) === "Z_BUF_ERROR";
   return isCutOff
     ? new DataError(
         "TRUNCATED",
@@ -117,9 +118,7 @@ function gzipError(error: unknown, name: string, unpackedBytes: number): DataErr
           cause: error,
         },
       )
-    : new DataError(
-        "BAD_GZIP",
-        `${name} cannot be unpacked (${error instanceof Error ? error.message : String(error)}); get the file again.`,
-        { cause: error },
-      );
+    : new DataError("BAD_GZIP", `${name} cannot be unpacked (${errorMessage(error)}); get the file again.`, {
+        cause: error,
+      });
 }

@@ -21,7 +21,6 @@ export {
   type DownloadProgress,
   type RemoteFile,
 } from "./download.ts";
-export { errorCode } from "./error-code.ts";
 export { fashionMnist, loadFashionMnist } from "./fashion-mnist.ts";
 export { type FileKind, type FileKindName, recogniseFile } from "./file-kind.ts";
 export { flush, flushContentSync, flushFolder, unsyncedWarning } from "./flush.ts";
@@ -39,3 +38,4 @@ export { makeFolder } from "./make-folder.ts";
 export { loadMnist, mnist } from "./mnist.ts";
 export { measureNormalisation, type Normalisation } from "./normalisation.ts";
 export { holdsPublished } from "./published.ts";
+export { errorCode, errorMessage } from "./thrown.ts";

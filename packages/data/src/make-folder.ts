@@ -1,7 +1,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 
-import { errorCode } from "./error-code.ts";
+import { errorCode } from "./thrown.ts";
 
 /**
  * Makes a folder and those above it that are missing; one that is there is left alone.

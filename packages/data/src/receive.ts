@@ -1,4 +1,5 @@
 import { DataError } from "./data-error.ts";
+import { errorCode, errorMessage } from "./thrown.ts";
 
 export interface ReceiveOptions {
   /** The largest body to take memory for, in bytes. */
@@ -116,10 +117,10 @@ async function readBody(
 
 /** `fetch` says "fetch failed" and keeps what happened in the cause. */
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error) return describe(error.cause);
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return [code, error.message].filter((part) => part !== "").join(": ") || error.name;
+  const { cause, name } = Object(error) as { readonly cause?: unknown; readonly name?: unknown };
+  if (cause !== undefined) return describe(cause);
+  const told = [errorCode(error) ?? "", errorMessage(error)].filter((part) => part !== "");
+  return told.join(": ") || String(name);
 }
 
 /** Timers take at most 2^31 - 1 ms and fire at once beyond. */

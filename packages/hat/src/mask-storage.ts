@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { Bits, CheckpointError, type ChannelSpace, type TaskMasks, type UnitMasks } from "@milliner/core";
 import {
   StoredJson,
@@ -33,7 +34,7 @@ export function loadMasks(
 
 function storedMask(task: number, { name, units }: ChannelSpace, from: CheckpointReader): Bits {
   const { shape, data } = from.array(`masks/${task}/${name}`);
-  if (!(data instanceof Uint32Array) || shape.length !== 1 || data.length !== Math.ceil(units / 32)) {
+  if (!types.isUint32Array(data) || shape.length !== 1 || data.length !== Math.ceil(units / 32)) {
     throw new CheckpointError(
       "BAD_MASK",
       `the mask of task ${task} for "${name}" does not have ${units} bits`,

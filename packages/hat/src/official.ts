@@ -90,12 +90,16 @@ export function officialStep(
   const logits = forward(network, parameters, batch.images, { tape, gates, training: batch.training });
   const r = sparsityRegulariser(gates, before, tape);
   const loss = regularisedLoss(crossEntropy(logits, batch.labels, tape), r, c, tape);
-  using gradients = tape.backward(loss);
+  const gradients = tape.backward(loss);
 
-  if (before.size > 0) gradientConditioning(body, parameters, gradients, before);
-  const everything = [...parameters, ...namedEmbeddings(embeddings)];
-  clipGlobalNorm(everything, gradients, clipNorm);
-  new Sgd({ lr }).step(everything, gradients);
+  try {
+    if (before.size > 0) gradientConditioning(body, parameters, gradients, before);
+    const everything = [...parameters, ...namedEmbeddings(embeddings)];
+    clipGlobalNorm(everything, gradients, clipNorm);
+    new Sgd({ lr }).step(everything, gradients);
+  } finally {
+    gradients.dispose(); // not `using`: a `node:vm` context of Node 20, as Jest's, has no Symbol.dispose
+  }
   for (const e of embeddings.values())
     e.backend.kernels.clamp(e.data, -embeddingClamp, embeddingClamp, e.data);
   return { s, loss: loss.item(), regulariser: r.item() };

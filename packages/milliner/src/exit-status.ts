@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { MillinerError, NumericError, printable } from "@milliner/core";
 import { CommanderError } from "commander";
 
@@ -62,7 +63,7 @@ const failures: ReadonlySet<string> = new Set(["PROMISE_BROKEN", "VERIFY_FAILED"
 export function isForUser(error: unknown): error is Error & { readonly code: string } {
   return (
     error instanceof MillinerError ||
-    (error instanceof Error && error.name === "DataError" && "code" in error)
+    (types.isNativeError(error) && error.name === "DataError" && "code" in error)
   );
 }
 
@@ -84,12 +85,12 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof Interrupted) return { name: error.name, code: error.signal, message, retry };
   if (error instanceof Failed || isForUser(error))
     return { name: error.name, code: error.code, message, retry };
-  return { name: error instanceof Error ? error.name : "Error", code: "INTERNAL", message, retry };
+  return { name: types.isNativeError(error) ? error.name : "Error", code: "INTERNAL", message, retry };
 }
 
 /** What an error says to a person: one line, without "error:" before it. */
 export function sentence(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!types.isNativeError(error)) return String(error);
   const message = error.message.split("\n")[0]!.replace(/^error: /, "");
   const isKnown =
     isForUser(error) ||

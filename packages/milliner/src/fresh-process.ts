@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { CheckpointError } from "@milliner/core";
 import { StoredJson, type Verification } from "@milliner/continual";
+import { errorCode } from "@milliner/data";
 import type { Device } from "./device.ts";
 import { packageFile } from "./package-file.ts";
 
@@ -112,7 +113,7 @@ async function ended(
     });
   } catch (error) {
     if (signal?.aborted === true) throw signal.reason;
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    const code = errorCode(error) ?? String(error);
     return { status: code, said: undefined, stderr: "", notStarted: code };
   } finally {
     clearTimeout(bound);

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { ConfigError } from "@milliner/core";
 import { Command, CommanderError } from "commander";
 import { addDoctor } from "./commands/doctor.ts";
@@ -52,8 +53,8 @@ function checkWorkingFolder(): void {
 }
 
 function told(error: unknown, isDebug: boolean): string {
-  if (!isDebug || !(error instanceof Error)) return oneLine(`error: ${sentence(error)}`);
-  const cause = error.cause instanceof Error ? `\ncause: ${error.cause.stack}` : "";
+  if (!isDebug || !types.isNativeError(error)) return oneLine(`error: ${sentence(error)}`);
+  const cause = types.isNativeError(error.cause) ? `\ncause: ${error.cause.stack}` : "";
   return printableLines(`error: ${error.stack ?? error.message}${cause}\n`);
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "@milliner/core";
+import { errorCode } from "@milliner/data";
 
 /** The folder in which run folders are made that nobody named. */
 export const runsFolder = "runs";
@@ -49,7 +50,7 @@ async function list(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    const code = errorCode(cause) ?? "unknown error";
     if (code === "ENOENT") return [];
     throw new CheckpointError(
       "READ_FAILED",

@@ -1,3 +1,5 @@
+import { types } from "node:util";
+
 /**
  * [n, height, width, channels] to [n, channels, height, width]. A batch of images and the weights of a convolution, [out,
  * kernelHeight, kernelWidth, in], go the same way.
@@ -9,7 +11,7 @@ export function channelsFirst<T extends Float32Array | Uint8Array>(values: T, sh
   const [n = 0, height = 0, width = 0, channels = 0] = shape;
   const pixels = height * width;
   const result = (
-    values instanceof Uint8Array ? new Uint8Array(values.length) : new Float32Array(values.length)
+    types.isUint8Array(values) ? new Uint8Array(values.length) : new Float32Array(values.length)
   ) as T;
   let at = 0;
   for (let image = 0; image < n; image++) {

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { elements } from "@milliner/core";
 import { littleEndianBytes } from "./little-endian.ts";
 import { MessageWriter } from "./message-writer.ts";
@@ -129,7 +130,7 @@ function encodeTensor({ name, shape, values }: Initializer): MessageWriter {
 }
 
 function encodeConstant({ shape, values }: Constant): MessageWriter {
-  const type = values instanceof Float32Array ? "float32" : values instanceof Int32Array ? "int32" : "int64";
+  const type = types.isFloat32Array(values) ? "float32" : types.isInt32Array(values) ? "int32" : "int64";
   return tensorHead(shape, type).bytes(tensorField.rawData, littleEndianBytes(values));
 }
 

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { ConfigError } from "@milliner/core";
 
 /** What one protobuf message may hold: lengths are signed 32-bit numbers in the readers. */
@@ -75,7 +76,7 @@ export class MessageWriter {
     const result = new Uint8Array(this.#size);
     let at = 0;
     for (const part of this.#parts) {
-      result.set(part instanceof Uint8Array ? part : part.make(), at);
+      result.set(types.isUint8Array(part) ? part : part.make(), at);
       at += part.length;
     }
     return result;

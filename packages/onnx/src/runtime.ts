@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import type * as Ort from "onnxruntime-node";
 import { printable } from "@milliner/core";
 import { OnnxError } from "./onnx-error.ts";
@@ -44,7 +45,7 @@ export async function loadOnnxRuntime(): Promise<OnnxRuntime | MissingRuntime> {
   try {
     return adapt(await import("onnxruntime-node"));
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split("\n")[0]! : String(error);
+    const reason = types.isNativeError(error) ? error.message.split("\n")[0]! : String(error);
     const advice =
       "install it beside @milliner/onnx (ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node)";
     return { missing: `onnxruntime-node cannot be loaded (${printable(reason)}); ${advice}` };
@@ -71,13 +72,12 @@ function adapt(ort: typeof Ort): OnnxRuntime {
         run: (values, shape) =>
           refused("run the model", async () => {
             if (input === undefined || output === undefined) throw new Error("it has no input or no output");
-            const given =
-              values instanceof Uint8Array
-                ? new ort.Tensor("uint8", values, shape)
-                : new ort.Tensor("float32", values, shape);
+            const given = types.isUint8Array(values)
+              ? new ort.Tensor("uint8", values, shape)
+              : new ort.Tensor("float32", values, shape);
             const results = await session.run({ [input]: given });
             const result = results[output]!;
-            if (!(result.data instanceof Float32Array))
+            if (!types.isFloat32Array(result.data))
               throw new Error(`its output "${output}" is ${result.type}, not float32`);
             return { data: result.data, shape: result.dims };
           }),
@@ -91,7 +91,7 @@ async function refused<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = types.isNativeError(cause) ? cause.message : String(cause);
     throw new OnnxError("RUNTIME_FAILED", `onnxruntime cannot ${what}: ${reason}`, { cause });
   }
 }

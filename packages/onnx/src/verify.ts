@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { checkKeys, ConfigError, elements, NumericError, ShapeError } from "@milliner/core";
 import { channelsFirst } from "./channels-first.ts";
 import { inspectModel, type ModelSummary } from "./inspect.ts";
@@ -117,7 +118,7 @@ function layoutOf(
 }
 
 function checkType({ images }: VerificationBatch, takesBytes: boolean): void {
-  if (images instanceof Uint8Array === takesBytes) return;
+  if (types.isUint8Array(images) === takesBytes) return;
   throw new ConfigError(
     "BAD_OPTION",
     takesBytes

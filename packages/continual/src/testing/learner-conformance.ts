@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { types } from "node:util";
 import {
   CheckpointError,
   ConfigError,
@@ -417,7 +418,7 @@ function* spoiled(sound: Snapshot): Generator<{ readonly how: string; readonly s
       "has a row more": { shape: [shape[0]! + 1, ...shape.slice(1)], data: longer(array) },
       "has another type": { shape, data: new Float64Array(data) },
     };
-    if (data instanceof Float32Array) {
+    if (types.isFloat32Array(data)) {
       lies["holds NaN"] = { shape, data: data.with(data.length - 1, NaN) };
       lies["holds an infinity"] = { shape, data: data.with(0, Infinity) };
     }

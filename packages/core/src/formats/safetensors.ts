@@ -1,5 +1,6 @@
 import { CheckpointError } from "../errors.ts";
 import { elements, type Shape } from "../tensor.ts";
+import { isTypedArray, type TypedArrayKind } from "../typed-array.ts";
 import { findJsonFlaw, type JsonFlaw } from "./json-flaw.ts";
 
 /**
@@ -32,6 +33,7 @@ export type SafetensorsDtype = keyof SafetensorsArrays;
 export type SafetensorsData = SafetensorsArrays[SafetensorsDtype];
 
 interface ArrayConstructor<T> {
+  readonly name: string;
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer, byteOffset: number, length: number): T;
 }
@@ -115,7 +117,11 @@ export function writeSafetensors(
   }
   let end = 0;
   for (const [name, { dtype, shape, data }] of sorted) {
-    if (name === metadataKey || !(data instanceof arrays[dtype]) || data.length !== elements(shape)) {
+    if (
+      name === metadataKey ||
+      !isTypedArray(data, arrays[dtype].name as TypedArrayKind) ||
+      data.length !== elements(shape)
+    ) {
       throw new CheckpointError(
         "BAD_VALUE",
         `"${name}" cannot be saved as ${dtype} of shape [${shape.join(", ")}] with ${data.length} elements`,

@@ -1,6 +1,7 @@
 import { CheckpointError, ShapeError } from "../errors.ts";
 import { keep } from "../memory.ts";
 import { elements, sameShape, tensor, zeros, type Tensor } from "../tensor.ts";
+import { isTypedArray } from "../typed-array.ts";
 import type { OptimizerState, OptimizerStateArray } from "./optimizer.ts";
 
 /** What an optimizer remembers of one parameter. */
@@ -114,7 +115,7 @@ function checked(
   const array = arrays.get(`${parameter}.${name}`);
   if (array === undefined) throw bad(`"${parameter}.${name}" is missing`);
   const { shape, data } = array;
-  if (!(data instanceof Float32Array) || data.length !== elements(shape)) {
+  if (!isTypedArray(data, "Float32Array") || data.length !== elements(shape)) {
     throw bad(`"${parameter}.${name}" is not a float32 array of shape [${shape.join(", ")}]`);
   }
   const isMean = !name.endsWith("_sq");

@@ -1,8 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { ConfigError, elements, printable, readSafetensors } from "@milliner/core";
-import { recogniseFile } from "@milliner/data";
-import { readBoundedFile } from "@milliner/data";
+import { errorCode, readBoundedFile, recogniseFile } from "@milliner/data";
 import { inspectModel, type ModelSummary, type ValueSummary } from "@milliner/onnx";
 import type { Command } from "commander";
 import { counted } from "../counted.ts";
@@ -77,7 +76,7 @@ async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    const code = errorCode(cause) ?? "unknown error";
     const reason = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;
     throw new ConfigError("FILE_MISSING", `${path} ${reason}; check the path`, { cause });
   }

@@ -1,5 +1,6 @@
 import { CheckpointError } from "@milliner/core";
 import { StoredJson, type LayerCapacity, type SpaceMask } from "@milliner/continual";
+import { errorMessage } from "@milliner/data";
 import type { ReportEvent, ReportFigures, ReportModel, ReportResult } from "./report-input.ts";
 
 /** A table of more tasks than this cannot be read any more, and hostile counts would fill the memory. */
@@ -179,7 +180,7 @@ function placeOf(entry: StoredJson): string {
   try {
     entry.value("place");
   } catch (error) {
-    if (error instanceof Error) return error.message.replace(/ has no "place"$/, "");
+    return errorMessage(error).replace(/ has no "place"$/, "");
   }
   return "the file";
 }

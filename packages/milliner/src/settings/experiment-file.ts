@@ -1,4 +1,5 @@
 import { basename, dirname, resolve } from "node:path";
+import { types } from "node:util";
 import { ConfigError, suggestion } from "@milliner/core";
 import { DataError, readBoundedFile } from "@milliner/data";
 import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node, type Pair } from "yaml";
@@ -92,7 +93,7 @@ export function parseSettingsFile(
   try {
     return { entries: entriesOf(root.items, document, lines, path), whole: document.toJS() };
   } catch (cause) {
-    if (!(cause instanceof ReferenceError)) throw cause; // an alias of nothing, or aliases that unfold to a giant
+    if (!types.isNativeError(cause) || cause.name !== "ReferenceError") throw cause; // an alias of nothing, or aliases that unfold to a giant
     throw new ConfigError(
       "BAD_YAML",
       `${path} has aliases that cannot be followed: ${cause.message}; write the values out`,

@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { CheckpointError, ConfigError } from "@milliner/core";
 import { checkBegunWith, StoredJson } from "@milliner/continual";
+import { errorCode } from "@milliner/data";
 import { Document, isScalar, stringify, visit } from "yaml";
 import type { DeviceUsed } from "../device.ts";
 import {
@@ -160,7 +161,7 @@ async function readRunText(run: string, path: string): Promise<string> {
   try {
     return await readSettingsFile(path);
   } catch (cause) {
-    const isMissing = cause instanceof Error && "code" in cause && cause.code === "FILE_MISSING";
+    const isMissing = errorCode(cause) === "FILE_MISSING";
     throw isMissing ? await notARun(run, "it has no run.yaml", cause) : cause;
   }
 }
