@@ -1,9 +1,9 @@
-import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { readBoundedFile } from "./bounded-file.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readBoundedFile, readFilePrefix } from "./bounded-file.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -43,15 +43,63 @@ test.runIf(process.platform === "linux")(
   },
 );
 
-test.skipIf(process.platform === "win32")(
-  "a pipe that nobody writes to is refused and not waited for",
-  async () => {
-    const path = join(folder, "pipe");
+describe.skipIf(process.platform === "win32")("a pipe", () => {
+  const pipe = (name: string): string => {
+    const path = join(folder, name);
     execFileSync("mkfifo", [path]);
+    return path;
+  };
+
+  test("that nobody writes to is refused and not waited for", async () => {
+    const path = pipe("nobody");
 
     await expect(readBoundedFile(path, 10)).rejects.toMatchObject({
       code: "READ_FAILED",
-      message: expect.stringContaining("is not a regular file"),
+      message: `${path} is a pipe that nobody writes to; start what writes to it first, or name a file.`,
     });
-  },
-);
+    await expect(readFilePrefix(path, 10)).rejects.toMatchObject({
+      code: "READ_FAILED",
+      message: expect.stringContaining("is a pipe, not a regular file"),
+    });
+  });
+
+  test("that somebody writes to is read to its end, however it comes", async () => {
+    const path = pipe("somebody");
+    const content = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251);
+    // Opened to read and write, it waits for nobody; what it writes beyond the pipe's size waits for who reads.
+    const writer = await open(path, "r+");
+    const written = writer.write(content.subarray(0, 10)).then(async () => {
+      await writer.write(content.subarray(10));
+      await writer.close();
+    });
+
+    const found = await readBoundedFile(path, content.length);
+    await written;
+
+    expect(Buffer.compare(found, content)).toBe(0);
+  });
+
+  test("with more than was said is refused without reading it all", async () => {
+    const path = pipe("endless");
+    const end = await open(path, "r+");
+    const writer = spawn("cat", ["/dev/zero"], { stdio: ["ignore", end.fd, "ignore"] });
+    await end.close(); // the child has its own
+
+    await expect(readBoundedFile(path, 2 ** 20)).rejects.toMatchObject({
+      code: "TOO_LARGE",
+      message: expect.stringContaining("more than the limit of 1048576"),
+    });
+    writer.kill();
+  });
+});
+
+test.skipIf(process.platform === "win32").each([
+  ["/dev/zero", "a device"],
+  ["/dev/null", "a device"],
+  [tmpdir(), "a folder"],
+])("%s is refused as %s, whatever it would give", async (path, what) => {
+  await expect(readBoundedFile(path, 2 ** 20)).rejects.toMatchObject({
+    code: "READ_FAILED",
+    message: `${path} is ${what}, not a regular file; name the file itself.`,
+  });
+});

@@ -1,21 +1,25 @@
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 import { DataError } from "./data-error.ts";
 import { errorCode } from "./thrown.ts";
 
 /**
- * Reads a whole regular file, and takes memory for no more than was said: what counts is what is read, not what a look at the
- * path said before. A pipe is refused and not waited for; what has no size (a file of /proc) or grows meanwhile is read on.
+ * Reads a whole file, and takes memory for no more than was said: what counts is what is read, not what a look at the path said
+ * before. What has no size (a file of /proc) or grows meanwhile is read on. A pipe is read to its end, `<(...)` of a shell for
+ * example, and refused where nobody writes to it; a device, which may have no end, is refused.
  *
  * @param path - the file
  * @param maxBytes - the largest size to take memory for
  * @returns its bytes; the caller owns them
- * @throws DataError `FILE_MISSING`, `READ_FAILED` (also for what is no regular file), `TOO_LARGE`
+ * @throws DataError `FILE_MISSING`, `READ_FAILED` (also for what is no file and no pipe), `TOO_LARGE`
  */
 export async function readBoundedFile(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  return withFile(path, async (file, size) => {
+  return withFile(path, async (file, status) => {
+    if (status.isFIFO()) return await readPipe(path, file, maxBytes);
+    const size = sizeOf(path, status);
     refuseLarger(path, size, maxBytes);
     const start = await readAt(file, 0, size);
     const pieces = [start];
@@ -33,6 +37,45 @@ export async function readBoundedFile(path: string, maxBytes: number): Promise<U
 }
 
 const pieceBytes = 2 ** 16;
+
+// Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever. (Windows has neither.)
+const withoutWaiting = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+/** Whoever has it open to write is waited for; where nobody has, a pipe has ended. */
+async function readPipe(path: string, pipe: FileHandle, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (let milliseconds = 1; ;) {
+    const bytes = new Uint8Array(pieceBytes);
+    const bytesRead = await readNow(pipe, bytes);
+    if (bytesRead === 0) break;
+    if (bytesRead === null) {
+      // Asked again and not told: a pipe that nobody had open when we opened it never tells of its end.
+      await setTimeout(milliseconds);
+      milliseconds = Math.min(2 * milliseconds, 50);
+      continue;
+    }
+    milliseconds = 1;
+    pieces.push(bytes.subarray(0, bytesRead));
+    length += bytesRead;
+    refuseLarger(path, length, maxBytes);
+  }
+  if (length > 0) return concatenated(pieces, length);
+  throw new DataError(
+    "READ_FAILED",
+    `${path} is a pipe that nobody writes to; start what writes to it first, or name a file.`,
+  );
+}
+
+/** How many bytes a pipe gives now: 0 at its end, null where somebody may still write. */
+async function readNow(pipe: FileHandle, into: Uint8Array): Promise<number | null> {
+  try {
+    return (await pipe.read(into, 0, into.length, null)).bytesRead;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EAGAIN") return null;
+    throw error;
+  }
+}
 
 function concatenated(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(length);
@@ -62,7 +105,10 @@ function refuseLarger(path: string, size: number, maxBytes: number): void {
  * @throws DataError `FILE_MISSING`, `READ_FAILED`
  */
 export async function readFilePrefix(path: string, count: number): Promise<Uint8Array> {
-  return withFile(path, (file) => readAt(file, 0, count));
+  return withFile(path, (file, status) => {
+    sizeOf(path, status);
+    return readAt(file, 0, count);
+  });
 }
 
 /**
@@ -75,26 +121,29 @@ export async function readFileSuffix(
   path: string,
   count: number,
 ): Promise<{ readonly size: number; readonly end: Uint8Array }> {
-  return withFile(path, async (file, size) => ({
-    size,
-    end: await readAt(file, Math.max(0, size - count), count),
-  }));
+  return withFile(path, async (file, status) => {
+    const size = sizeOf(path, status);
+    return { size, end: await readAt(file, Math.max(0, size - count), count) };
+  });
 }
 
-async function withFile<T>(path: string, read: (file: FileHandle, size: number) => Promise<T>): Promise<T> {
+async function withFile<T>(path: string, read: (file: FileHandle, status: Stats) => Promise<T>): Promise<T> {
   let file: FileHandle | undefined;
   try {
-    // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever. (Windows has neither.)
-    file = await open(resolve(path), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    const status = await file.stat();
-    if (!status.isFile())
-      throw new DataError("READ_FAILED", `${path} is not a regular file; name the file itself.`);
-    return await read(file, status.size);
+    file = await open(resolve(path), withoutWaiting);
+    return await read(file, await file.stat());
   } catch (error) {
     throw readError(path, error);
   } finally {
     await file?.close();
   }
+}
+
+/** @throws DataError (`READ_FAILED`) for what has no size to rely on, because it is no regular file */
+function sizeOf(path: string, status: Stats): number {
+  if (status.isFile()) return status.size;
+  const what = status.isDirectory() ? "a folder" : status.isFIFO() ? "a pipe" : "a device";
+  throw new DataError("READ_FAILED", `${path} is ${what}, not a regular file; name the file itself.`);
 }
 
 /** `count` bytes from `position` on, fewer where the file ends before. */

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -39,7 +40,22 @@ test.skipIf(process.platform === "win32")(
     await expect(readExperimentFile(path)).rejects.toMatchObject({
       name: "ConfigError",
       code: "READ_FAILED",
-      message: expect.stringContaining("is not a regular file"),
+      message: expect.stringContaining("is a pipe that nobody writes to"),
     });
+  },
+);
+
+test.skipIf(process.platform === "win32")(
+  "settings come from a pipe too, where somebody writes them",
+  async () => {
+    const path = join(folder, "written");
+    execFileSync("mkfifo", [path]);
+    const writer = await open(path, "r+");
+    const written = writer.write("preset: split-mnist\nname: piped\nepochs: 7\n").then(() => writer.close());
+
+    const { name, settings } = await readExperimentFile(path);
+    await written;
+
+    expect([name, settings.epochs]).toEqual(["piped", 7]);
   },
 );
