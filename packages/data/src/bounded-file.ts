@@ -72,7 +72,7 @@ async function readNow(pipe: FileHandle, into: Uint8Array): Promise<number | nul
   try {
     return (await pipe.read(into, 0, into.length, null)).bytesRead;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EAGAIN") return null;
+    if (errorCode(error) === "EAGAIN") return null;
     throw error;
   }
 }

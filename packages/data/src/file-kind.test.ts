@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { execFileSync } from "node:child_process";
-import { deflateSync, gzipSync } from "node:zlib";
+import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 
 import { fileKindBytes, recogniseFile } from "./file-kind.ts";
@@ -58,6 +58,7 @@ const files: readonly (readonly [kind: string, whatItIs: string, file: Uint8Arra
   ["text", "notes of Windows", bytes("\xff\xfeh\0a\0t\0")],
   ["gzip", "gzip", gzipSync(text("hats"))],
   ["bzip2", "bzip2", bytes("BZh91AY&SY\x01")],
+  ["zlib", "zlib", deflateSync("hats")],
   [
     "tar",
     "an archive",
@@ -101,7 +102,7 @@ describe("what a file is", () => {
     ["what begins with BM by chance", [0x42, 0x4d, 0xff, 0xff, 0xff, 0xff, 9, 9, 9, 9]],
     ["noise", [0xde, 0xad, 0xbe, 0xef]],
     ["what is nearly text", [0x68, 0x61, 0x74, 0x07]],
-    ["compressed bytes without a header", [...deflateSync("hats")]],
+    ["compressed bytes without a header", [...deflateRawSync("hats")]],
   ])("%s is nothing known", (_, file) => {
     expect(recogniseFile(Uint8Array.from(file))).toBeUndefined();
   });

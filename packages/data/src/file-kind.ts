@@ -39,6 +39,7 @@ export type FileKindName =
   | "xml"
   | "xz"
   | "zip"
+  | "zlib"
   | "zstd";
 
 /** Those that hold one picture. */
@@ -137,8 +138,16 @@ export function recogniseFile(file: Uint8Array): FileKind | undefined {
     recogniseZip(start) ??
     recognisePickle(start) ??
     recogniseTensors(start) ??
-    recogniseText(start)
+    recogniseText(start) ??
+    recogniseZlib(start)
   );
+}
+
+/** Two bytes are few to go by, and nothing else is known to begin so: deflate with a window of 32 KiB, no text. */
+function recogniseZlib([first, second]: Uint8Array): FileKind | undefined {
+  return first === 0x78 && [0x01, 0x5e, 0x9c, 0xda].includes(second!)
+    ? { kind: "zlib", what: "a zlib stream", advice: unpack }
+    : undefined;
 }
 
 function holds(bytes: Uint8Array, text: string, at: number = 0): boolean {

@@ -31,7 +31,8 @@ const maxClassNamesBytes = 2 ** 20;
  *
  * Files are recognised by their first bytes, plain or gzip, whatever their number of dimensions; names only
  * tell training (`train...`) from test (`t10k...`, `test...`). Where a file lies there both plain and
- * compressed, the plain one is read. Other files are ignored, except `classes.txt` or one
+ * compressed, the plain one is read. A name that goes on after an IDX file's (`...ubyte.md5`, `...ubyte.gz.part`) and a
+ * link to nothing are passed over where the file itself is there. Other files are ignored, except `classes.txt` or one
  * `...label_names.txt`, which names the classes, a line each; without it the classes of MNIST and Fashion-MNIST, which are
  * recognised by their content, have their published names, and others are called by their labels, "0" to the largest. Where the folder has no IDX file, one in `raw` or in one `NAME/raw` below it is read:
  * torchvision keeps MNIST so.

@@ -1,7 +1,7 @@
 import { constants, createGunzip } from "node:zlib";
 
 import { DataError } from "./data-error.ts";
-import { errorCode, errorMessage } from "./thrown.ts";
+import { errorCode } from "./thrown.ts";
 
 /**
  * Deflate's best: 258 bytes from a match of 2 bits, so no honest gzip file unpacks to more than 1,032 times
@@ -41,8 +41,8 @@ export function maxPackedBytes(contentBytes: number): number {
  * Unpacks a gzip file whose size is known from elsewhere.
  *
  * The memory taken is `limit` bytes and no more, whatever the file would unpack to: a bomb is refused at its
- * first byte too many. Several members in a row are one file (RFC 1952, 2.2); anything after the last member
- * is refused.
+ * first byte too many. Several members in a row are one file (RFC 1952, 2.2); zeros after the last member are
+ * padding, as tapes and `gzip` have it, and anything else there is refused.
  *
  * @param packed - the whole gzip file
  * @param name - what messages call it
@@ -70,7 +70,7 @@ export async function gunzip(packed: Uint8Array, name: string, limit: number): P
   } catch (error) {
     throw gzipError(error, name, length);
   }
-  if (stream.bytesWritten < packed.length) {
+  if (packed.subarray(stream.bytesWritten).some((byte) => byte !== 0)) {
     throw new DataError(
       "TRAILING_BYTES",
       `${name} has ${packed.length - stream.bytesWritten} bytes after the end of its gzip data; get the file again.`,
@@ -118,7 +118,9 @@ function gzipError(error: unknown, name: string, unpackedBytes: number): DataErr
           cause: error,
         },
       )
-    : new DataError("BAD_GZIP", `${name} cannot be unpacked (${errorMessage(error)}); get the file again.`, {
-        cause: error,
-      });
+    : new DataError(
+        "BAD_GZIP",
+        `${name} cannot be unpacked: its gzip data are damaged; get the file again.`,
+        { cause: error },
+      );
 }

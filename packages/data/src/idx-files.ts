@@ -1,9 +1,11 @@
+import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { readBoundedFile, readFilePrefix } from "./bounded-file.ts";
 import { DataError } from "./data-error.ts";
 import { gunzipPrefix, isGzip } from "./gzip.ts";
 import { idxContent, maxIdxBytes, parseIdx } from "./idx.ts";
+import { errorCode } from "./thrown.ts";
 
 export type Split = "train" | "test";
 type Content = "images" | "labels";
@@ -39,7 +41,8 @@ export async function findParts(
   const found = new Map<Part, string[]>();
   const unassigned: string[] = [];
   for (const fileName of fileNames) {
-    const content = await sniff(join(folder, fileName));
+    const path = join(folder, fileName);
+    const content = (await isDangling(path)) ? undefined : await sniff(path);
     if (content === undefined) continue;
     checkName(join(folder, fileName), fileName, content);
     const split = splitOf(fileName);
@@ -53,11 +56,14 @@ export async function findParts(
 
   const files = new Map<Part, string>();
   for (const [part, example] of parts) {
-    const plainOrPacked = found.get(part) ?? [];
+    const all = found.get(part) ?? [];
+    const own = all.filter((name) => !isNeighbour(name));
+    const plainOrPacked = own.length > 0 ? own : all;
     const candidates = plainOrPacked.filter(
       (name) => !plainOrPacked.includes(name.replace(/\.gz$/i, "")) || !isGz(name),
     );
     const [fileName, second] = candidates;
+    if (fileName === undefined) await explainClaims(folder, part, fileNames);
     if (fileName === undefined) throw withoutPart(folder, part, example, fileNames, unassigned);
     if (second !== undefined) {
       throw new DataError(
@@ -68,6 +74,26 @@ export async function findParts(
     files.set(part, join(folder, fileName));
   }
   return files;
+}
+
+/** Whether a path is a link to nothing: what it would be another file may be, plain or packed. */
+async function isDangling(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => false,
+    (error: unknown) => errorCode(error) === "ENOENT",
+  );
+}
+
+/**
+ * Says of a part that is missing what is wrong with those files that claim by their names to be it.
+ * @throws DataError as `parseIdx` does: a link to nothing, another packing, a page in place of the file
+ */
+async function explainClaims(folder: string, part: Part, fileNames: readonly string[]): Promise<void> {
+  const content = part.endsWith("images") ? /image/i : /label/i;
+  for (const fileName of fileNames) {
+    const claims = (isNamedIdx(fileName) || isNeighbour(fileName)) && content.test(fileName);
+    if (claims && part.startsWith(splitOf(fileName) ?? "neither")) await sniff(join(folder, fileName), true);
+  }
 }
 
 function withoutPart(
@@ -101,8 +127,10 @@ export function namesInWords(names: readonly string[]): string {
 }
 
 /** What an IDX file holds, or undefined for any other file. */
-async function sniff(path: string): Promise<Content | undefined> {
-  const isNamed = isNamedIdx(basename(path));
+async function sniff(
+  path: string,
+  isNamed: boolean = isNamedIdx(basename(path)),
+): Promise<Content | undefined> {
   try {
     const start = await readFilePrefix(path, sniffBytes);
     const content = idxContent(isGzip(start) ? await gunzipPrefix(start, path, 4) : start);
@@ -145,7 +173,12 @@ function splitOf(fileName: string): Split | undefined {
 }
 
 function isNamedIdx(fileName: string): boolean {
-  return /idx\d|ubyte/i.test(fileName);
+  return /(?:idx\d|ubyte)(?:\.gz)?$/i.test(fileName);
+}
+
+/** `...ubyte.md5`, `...ubyte.gz.crdownload`, `...ubyte (1)`: a name that goes on after that of an IDX file. */
+function isNeighbour(fileName: string): boolean {
+  return /idx\d|ubyte/i.test(fileName) && !isNamedIdx(fileName);
 }
 
 function isGz(fileName: string): boolean {

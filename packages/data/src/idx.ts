@@ -69,7 +69,7 @@ export async function parseIdx(bytes: Uint8Array, name: string, options: IdxOpti
   const packed = isGzip(bytes);
   const prefix = packed ? await gunzipPrefix(bytes, name, fileKindBytes) : bytes;
   refuseLittleEndian(prefix, name, packed ? gzipContentBytes(bytes) : bytes.length);
-  const { shape, element, headerBytes, dataBytes } = readHeader(prefix, name, options.range);
+  const { shape, element, headerBytes, dataBytes } = readHeader(prefix, name, packed, options.range);
   const promised = headerBytes + dataBytes;
 
   const available = packed ? gunzipCeiling(bytes.length) : bytes.length;
@@ -247,12 +247,17 @@ interface IdxHeader {
   readonly dataBytes: number;
 }
 
-function readHeader(prefix: Uint8Array, name: string, range: PixelRange | undefined): IdxHeader {
+function readHeader(
+  prefix: Uint8Array,
+  name: string,
+  packed: boolean,
+  range: PixelRange | undefined,
+): IdxHeader {
   const found = idxContent(prefix) === undefined ? recogniseFile(prefix) : undefined;
   if (found !== undefined && found.kind !== "idx") {
     throw new DataError(
       found.kind === "empty" ? "TRUNCATED" : "BAD_MAGIC",
-      `${name} is ${found.what}, not an IDX file; ${found.advice ?? "docs/how-to/own-images.md says how to write one"}.`,
+      `${name} is ${found.what}${packed ? " within gzip" : ""}, not an IDX file; ${found.advice ?? "docs/how-to/own-images.md says how to write one"}.`,
     );
   }
   if (prefix.length < 4) {

@@ -104,7 +104,11 @@ describe("gzip files", () => {
     ["cut in the middle", packedImages.subarray(0, packedImages.length - 12), "TRUNCATED"],
     ["cut inside the checksum", packedImages.subarray(0, packedImages.length - 6), "TRUNCATED"],
     ["a wrong checksum", packedImages.with(packedImages.length - 6, packedImages.at(-6)! ^ 1), "BAD_GZIP"],
-    ["zeros after the end", Buffer.concat([packedImages, new Uint8Array(512)]), "TRAILING_BYTES"],
+    [
+      "zeros and more after the end",
+      Buffer.concat([packedImages, new Uint8Array(512), Buffer.of(1)]),
+      "TRAILING_BYTES",
+    ],
     ["text after the end", Buffer.concat([packedImages, Buffer.from("more")]), "BAD_GZIP"],
     ["a second file after the end", Buffer.concat([packedImages, packedImages]), "TRAILING_BYTES"],
   ];

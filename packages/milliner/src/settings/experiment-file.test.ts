@@ -89,9 +89,26 @@ describe("a mistake is named with its file and line", () => {
     [
       "preset: split-mnist\nepochs: 2\nepochs: 3\n",
       "BAD_YAML",
-      "line 3 is not YAML: Map keys must be unique",
+      "line 3 is not YAML: its key stands in the file before; keep one of the two",
     ],
-    ["preset: [split-mnist\n", "BAD_YAML", "is not YAML"],
+    [
+      "preset: split-mnist\n---\nepochs: 2\n",
+      "BAD_YAML",
+      'line 2 is not YAML: a second document begins there; keep one of them, without the lines "---"',
+    ],
+    [
+      "preset: split-mnist\nscenario:\n\ttasks: 2\n",
+      "BAD_YAML",
+      "line 3 is not YAML: a tab indents it; indent with spaces",
+    ],
+    ["preset: split-mnist\n  epochs: 2\n", "BAD_YAML", 'is not YAML: there is a ":" too many'],
+    [
+      "preset: [split-mnist\n",
+      "BAD_YAML",
+      "is not YAML: it is indented as no line above it, or a bracket before it is open",
+    ],
+    ["preset: @split\n", "BAD_YAML", "line 1 is not YAML: a sign stands where it means something else"],
+    ["preset: *none\n", "BAD_YAML", 'has an alias ("*name") of nothing'],
     ["- split-mnist\n", "BAD_YAML", "is not a map of keys to values"],
     ["epochs: 2\n", "MISSING_KEY", "says neither what preset it changes nor what scenario it is"],
     ["", "BAD_YAML", "is not a map of keys to values"],

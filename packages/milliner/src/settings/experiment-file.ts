@@ -6,6 +6,7 @@ import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node, 
 import { presetNamed } from "../presets/index.ts";
 import { assign, settingKey, shown, type Assignment } from "./assignment.ts";
 import { settingKeys, type ScenarioKind, type Settings } from "./settings.ts";
+import { yamlFlaw } from "./yaml-flaw.ts";
 
 /** What is to be trained: a preset or a file, with every value filled in. */
 export interface Experiment {
@@ -75,13 +76,9 @@ export function parseSettingsFile(
   const [error] = document.errors;
   if (error !== undefined) {
     const line = lines.linePos(error.pos[0]).line;
-    throw new ConfigError(
-      "BAD_YAML",
-      `${path} line ${line} is not YAML: ${error.message.split(" at line")[0]}`,
-      {
-        cause: error,
-      },
-    );
+    throw new ConfigError("BAD_YAML", `${path} line ${line} is not YAML: ${yamlFlaw(error)}`, {
+      cause: error,
+    });
   }
   const root = document.contents;
   if (!isMap(root)) {
@@ -96,7 +93,7 @@ export function parseSettingsFile(
     if (!types.isNativeError(cause) || cause.name !== "ReferenceError") throw cause; // an alias of nothing, or aliases that unfold to a giant
     throw new ConfigError(
       "BAD_YAML",
-      `${path} has aliases that cannot be followed: ${cause.message}; write the values out`,
+      `${path} has an alias ("*name") of nothing, or aliases that unfold to too much; write the values out`,
       {
         cause,
       },
