@@ -1,5 +1,5 @@
-import { CheckpointError, checkKeys, ConfigError, type OptionKeys, type Backend } from "@milliner/core";
-import { flushFolder, unsyncedWarning } from "@milliner/data";
+import { checkKeys, ConfigError, type Backend, type CheckpointError, type OptionKeys } from "@milliner/core";
+import { errorCode, flushFolder, unsyncedWarning } from "@milliner/data";
 import { brokenPromiseEvents, withPromisesKept, promisesBits } from "./broken-promise.ts";
 import { jsonCopy } from "./checkpoint-json.ts";
 import { checkTask } from "./check-task.ts";
@@ -45,8 +45,9 @@ export interface RunOptions {
    */
   readonly onBrokenPromise?: "throw" | "warn";
   /**
-   * Calls `verifyRun` in a fresh process; called at the end. Needs `folder`. Where it throws CheckpointError
-   * (`NO_FRESH_PROCESS`) the run has its result all the same, with a warning: what was checked here counts.
+   * Calls `verifyRun` in a fresh process; called at the end, when the result has been written. Needs `folder`. Where it throws
+   * CheckpointError (`NO_FRESH_PROCESS`) the run is done all the same, with a warning: what was checked here counts. With any other
+   * error `run` fails; what was written says that the check is still to come, and resuming makes it.
    */
   readonly verifier?: (folder: string) => Promise<Verification>;
   /** Sees every event as it happens. Must not throw and must not take long. */
@@ -220,19 +221,17 @@ async function runAll(
     for (const event of warnings) log.emit(learners[0]!.name, event);
     const records: RunRecord[] = [];
     for (const each of runs) records.push(await each.finish(log));
-    const found = assemble(scenario, records, options);
-    let verification: Verification | undefined;
-    let events: readonly RunEventBody[] = [];
-    try {
-      verification = folder === null ? undefined : await options.verifier?.(folder.path);
-      events = verificationEvents(found, verification);
-    } catch (error) {
-      if (!(error instanceof CheckpointError) || error.code !== "NO_FRESH_PROCESS") throw error;
-      events = [{ type: "warning", message: error.message }];
+    const found = withWarnings(assemble(scenario, records, options), warnings);
+    if (folder === null) return found;
+    const { verifier } = options;
+    if (verifier === undefined) {
+      await folder.writeResult(found);
+      return found;
     }
-    for (const event of events) log.emit(found.learner, event);
-    const result = withVerification(found, verification, [...warnings, ...events]);
-    await folder?.writeResult(result);
+    // First, so that nothing that befalls the check takes the result of hours with it.
+    await folder.writeResult(withWarnings(found, [checkPending]));
+    const result = await verified(found, verifier, folder, log);
+    await folder.writeResult(result);
     return result;
   } finally {
     log.close();
@@ -266,12 +265,41 @@ function assemble(scenario: Scenario, records: readonly RunRecord[], options: Ru
   };
 }
 
+const checkPending: RunEventBody = {
+  type: "warning",
+  message:
+    "the run ended before its check in a fresh process had: what was checked here counts; resume the run, and it is checked",
+};
+
+/** Whether a result was written and the check that was to follow never ended: the run is done when it has been resumed. */
+export function isCheckPending({ warnings }: RunResult): boolean {
+  return checkPending.type === "warning" && warnings.includes(checkPending.message);
+}
+
+/** The result with what a fresh process finds of it, or with the warning that there was none. */
+async function verified(
+  found: RunResult,
+  verifier: (folder: string) => Promise<Verification>,
+  { path }: RunFolder,
+  log: EventLog,
+): Promise<RunResult> {
+  let verification: Verification | undefined;
+  let events: readonly RunEventBody[];
+  try {
+    verification = await verifier(path);
+    events = verificationEvents(found, verification);
+  } catch (error) {
+    if (errorCode(error) !== "NO_FRESH_PROCESS") throw error;
+    events = [{ type: "warning", message: (error as CheckpointError).message }];
+  }
+  for (const event of events) log.emit(found.learner, event);
+  const result = withWarnings(found, events);
+  return verification === undefined ? result : withVerification(result, verification);
+}
+
 /** What a fresh process found broken that had not been seen here. */
-function verificationEvents(
-  result: RunResult,
-  verification: Verification | undefined,
-): readonly RunEventBody[] {
-  if (verification === undefined || !promisesBits(result)) return [];
+function verificationEvents(result: RunResult, verification: Verification): readonly RunEventBody[] {
+  if (!promisesBits(result)) return [];
   const { learner, tasks, bitExactOldLogits, lockedUnchanged } = result;
   const changed = verification.tasks.filter(({ expected, found }) => expected !== found);
   return brokenPromiseEvents(
@@ -282,17 +310,14 @@ function verificationEvents(
   );
 }
 
-function withVerification(
-  result: RunResult,
-  verification: Verification | undefined,
-  events: readonly RunEventBody[],
-): RunResult {
+function withWarnings(result: RunResult, events: readonly RunEventBody[]): RunResult {
   const said = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
-  const warnings = [...result.warnings, ...said];
-  if (verification === undefined) return { ...result, warnings };
+  return { ...result, warnings: [...result.warnings, ...said] };
+}
+
+function withVerification(result: RunResult, verification: Verification): RunResult {
   return {
     ...result,
-    warnings,
     bitExactOldLogits: result.bitExactOldLogits && verification.bitExactOldLogits,
     lockedUnchanged:
       result.lockedUnchanged === null || verification.lockedUnchanged === null

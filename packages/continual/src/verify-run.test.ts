@@ -7,7 +7,8 @@ import { SgdFrozenLearner, SgdLearner } from "@milliner/continual/baselines";
 import type { RunEvent } from "./events.ts";
 import type { Learner } from "./learner.ts";
 import type { RunResult } from "./result.ts";
-import { run, type RunOptions } from "./run.ts";
+import { isCheckPending, run, type RunOptions } from "./run.ts";
+import { readResult } from "./stored-result.ts";
 import { syntheticScenario } from "./testing/synthetic-scenario.ts";
 import { verifyRun } from "./verify-run.ts";
 
@@ -88,7 +89,45 @@ test("where no fresh process could be started, what the checkpoint showed is the
   });
   expect(stored).toMatchObject({ bitExactCheckedIn: "checkpoint", warnings: ["why not"] });
   expect(seen.filter(({ type }) => type === "warning")).toMatchObject([{ message: "why not" }]);
-  await expect(runOnce(refuse("VERIFY_FAILED"))).rejects.toMatchObject({ code: "VERIFY_FAILED" });
+});
+
+test.each<[string, unknown]>([
+  ["fails", new CheckpointError("VERIFY_FAILED", "why")],
+  ["is interrupted", new Error("Ctrl-C")],
+])(
+  "a check that %s leaves the result, which says that it is to be checked yet; the resumed run is checked",
+  async (_, reason) => {
+    const failed = runOnce({ makeLearner: make, verifier: () => Promise.reject(reason as Error) });
+
+    await expect(failed).rejects.toBe(reason);
+    const stored = await readResult(folder);
+    expect(stored).toMatchObject({
+      bitExactOldLogits: true,
+      bitExactCheckedIn: "checkpoint",
+      warnings: [expect.stringMatching(/ended before its check in a fresh process had: .* resume the run/)],
+    });
+    expect(isCheckPending(stored!)).toBe(true);
+    const resumed = await runOnce({
+      makeLearner: make,
+      resume: true,
+      verifier: (given) => verifyRun(given, scenario, make, backend),
+    });
+    expect(resumed).toMatchObject({ bitExactCheckedIn: "fresh-process", warnings: [] });
+    expect(isCheckPending(resumed)).toBe(false);
+    expect(await readResult(folder)).toEqual(resumed);
+  },
+);
+
+test("the result has been written when the check begins", async () => {
+  let acc: number | undefined;
+  const result = await runOnce({
+    verifier: async (given) => {
+      acc = (await readResult(given))?.acc;
+      return await verifyRun(given, scenario, make, backend);
+    },
+  });
+
+  expect(acc).toBe(result.acc);
 });
 
 test("says that there is nothing to verify, and that the scenario is another", async () => {

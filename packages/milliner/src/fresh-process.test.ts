@@ -43,6 +43,15 @@ test.runIf(hasSignals)(
   },
 );
 
+test("one that ends before its first word with words that are not the command's could not be started", async () => {
+  const program = `require("node:fs").writeSync(2, "node: error while loading libssl"); process.exit(127);`;
+
+  expect(await checkedWhere("another", program)).toMatchObject({
+    code: "NO_FRESH_PROCESS",
+    message: expect.stringContaining("(it ended with 127: node: error while loading libssl)"),
+  });
+});
+
 test.runIf(hasSignals)(
   "one that a signal ends after its first word is a check that failed, with a reason behind the colon",
   async () => {

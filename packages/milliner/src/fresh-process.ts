@@ -40,7 +40,11 @@ export async function verifyInFreshProcess(
     );
   const { status, said, stderr, notStarted } = await ended([command, ...args], options);
   if (notStarted !== null)
-    throw noFreshProcess(folder, notStarted, "as under a limit on processes or memory");
+    throw noFreshProcess(
+      folder,
+      notStarted,
+      `as under a limit on processes or memory, or where ${process.execPath} was replaced since the run began`,
+    );
   if (said === undefined) {
     const lines = stderr.trim().split("\n");
     const reason =
@@ -68,6 +72,13 @@ function noFreshProcess(folder: string, reason: string, likely: string): Checkpo
     `no fresh process could be started to check ${folder} (${reason}), ${likely}; ` +
       "it was checked from its checkpoint in the process that trained it, and milliner verify checks it in one of its own where there is room",
   );
+}
+
+/** How a process ended that was none of the command's: that one says `error: ` before it ends without its first word. */
+function strangeEnd(status: number | null, stderr: string): string | null {
+  if (/^error: /m.test(stderr)) return null;
+  const [line = ""] = stderr.trim().split("\n").slice(-1);
+  return `it ended with ${status}${line === "" ? "" : `: ${line.slice(0, 200)}`}`;
 }
 
 interface Ended {
@@ -107,7 +118,9 @@ async function ended(
       });
       child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
       child.on("close", (status, killedBy) => {
-        const how = isLate ? `no word from it within ${firstWordSeconds} seconds` : killedBy;
+        const how = isLate
+          ? `no word from it within ${firstWordSeconds} seconds`
+          : (killedBy ?? strangeEnd(status, stderr));
         done({ status: status ?? killedBy ?? "nothing", said, stderr, notStarted: isStarted ? null : how });
       });
     });

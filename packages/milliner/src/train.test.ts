@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memoryUse } from "@milliner/core";
+import { saveFolder } from "@milliner/data";
 import { inspectModel } from "@milliner/onnx";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tinyDataset, tinySettings } from "../test/tiny-dataset.ts";
@@ -134,6 +135,47 @@ test.each([
   const resumed = train({ dataset, ...changed, out: memory, resume: true });
 
   await expect(resumed).rejects.toMatchObject({ name: "ConfigError", code });
+});
+
+test.each<[string, (path: string) => void]>([
+  ["gone", () => undefined],
+  ["no program any more", (path) => writeFileSync(path, "half of it", { mode: 0o600 })],
+])(
+  "a run has its result where Node's own program is %s when it ends, with one warning that says so",
+  async (how, put) => {
+    const images = join(folder, "pictures");
+    await saveFolder(images, dataset);
+    const [node, gone] = [process.execPath, join(folder, `node that is ${how}`)];
+    put(gone);
+    const out = join(folder, `run whose node is ${how}`);
+    const short = { ...settings, epochs: 1, tasks: 1, data: images };
+    process.execPath = gone;
+    const { result } = await train({ settings: short, out, threads: 1 }).finally(() => {
+      process.execPath = node;
+    });
+
+    expect(result.bitExactCheckedIn).toBe("checkpoint");
+    expect(result.warnings).toEqual([
+      expect.stringMatching(/no fresh process could be started .*\(E[A-Z]+\).* was replaced since the run/),
+    ]);
+    expect(result.warnings[0]).toContain(gone);
+    expect(JSON.parse(readFileSync(join(out, "result.json"), "utf8"))).toEqual(result);
+  },
+);
+
+test("a result that was to be checked yet is not the end of a run: resumed, it goes on to its end", async () => {
+  const out = join(folder, "checked later");
+  cpSync(memory, out, { recursive: true });
+  const path = join(out, "result.json");
+  const result = JSON.parse(readFileSync(path, "utf8")) as { warnings: string[] };
+  result.warnings.push(
+    "the run ended before its check in a fresh process had: what was checked here counts; resume the run, and it is checked",
+  );
+  writeFileSync(path, JSON.stringify(result));
+
+  const resumed = await train({ dataset, out, resume: true, threads: 1 });
+
+  expect(resumed).toMatchObject({ wasDone: false, result: { warnings: [] } });
 });
 
 /** A copy of a run whose `run.yaml` somebody has edited since. */
