@@ -31,7 +31,7 @@ test("what is saved is loaded, plain and gzip, of any number of channels", async
       shape: fc.tuple(...[3, 3, 4].map((max) => fc.integer({ min: 1, max }))),
       counts: fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })),
       classes: fc.array(fc.stringMatching(/^[a-zé/-]{1,8}$/u), { minLength: 1, maxLength: 5 }),
-      pixel: fc.nat(255),
+      pixel: fc.integer({ min: 2, max: 255 }), // of a set that is nearly black it is warned
     })
     .map(({ shape, counts, classes, pixel }) => {
       const [train, test] = counts.map((count) => {
