@@ -105,6 +105,16 @@ describe("the suite finds a learner that", () => {
         })),
     ],
     [
+      "has settings that no two have alike",
+      /its settings are plain JSON, the same/,
+      () => broken(() => ({ settings: { salt: ++leaked } })),
+    ],
+    [
+      "has settings that JSON would change",
+      /its settings are plain JSON, the same/,
+      () => broken(() => ({ settings: { strength: Number.NaN } })),
+    ],
+    [
       "learns a task twice",
       /learning a task twice is refused/,
       () =>

@@ -13,6 +13,7 @@ import {
   type Backend,
 } from "@milliner/core";
 import { forEachBatch } from "../batches.ts";
+import { jsonCopy } from "../checkpoint-json.ts";
 import { readerOf, takeSnapshot, type Snapshot, type StoredTensor } from "../checkpoint.ts";
 import type { Learner, TaskRecord } from "../learner.ts";
 import { measureTask } from "../measure-task.ts";
@@ -371,6 +372,18 @@ export function learnerConformance(subject: LearnerSubject): readonly LearnerCla
         await assert.rejects(learn(learner, { ...second, train: withNaN(second.train) }), NumericError);
 
         bits(learner, first); // throws for a logit that is not finite
+      }),
+    ),
+
+    claim("its settings are plain JSON, the same after learning and in another one made so", () =>
+      withLearner(async (learner) => {
+        const copy = (of: Learner): unknown => jsonCopy(of.settings ?? null, `settings of "${of.name}"`);
+        const before = copy(learner);
+
+        await learn(learner, first);
+
+        assert.deepEqual(copy(learner), before);
+        await withLearner(async (another) => assert.deepEqual(copy(another), before));
       }),
     ),
 
