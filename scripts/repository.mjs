@@ -24,6 +24,7 @@ const places = [
   /^\.changeset\/([\w-]+\.md|config\.json)$/,
   /^docs\/.*\.(md|png)$/,
   /^(scripts|test)\/[^/]+\.(mjs|ts)$/,
+  /^test\/golden\/[^/]+\.yaml$/,
   /^(native|benchmarks|packages\/[^/]+|examples\/[^/]+)\/((CHANGELOG|README)\.md|api\.txt|(package|tsconfig)\.json)$/,
   /^(native|benchmarks|packages\/[^/]+|examples\/[^/]+)\/(bin|scripts|src|test)\/.*\.(ts|js|mjs)$/,
   /^packages\/[^/]+\/src\/.*\/?golden\/[^/]+\.(json|py)$/,
