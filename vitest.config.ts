@@ -15,6 +15,7 @@ export default defineConfig({
   test: {
     // One process per worker: a crash of the addon ends one file, and a file can set MILLINER_ISA for itself.
     pool: "forks",
+    maxWorkers: "100%", // one on each processor: by itself, vitest leaves one free, which is half of two
     projects: [
       {
         ...sources,

@@ -1,6 +1,6 @@
-// Builds the C++ without Node, in a folder of .cache/; everything it prints goes to stderr.
+// Builds the C++ tests and the microbenchmark; everything that it prints goes to stderr.
 //
-//   node scripts/native-build.mjs native-tests milliner-bench
+//   node scripts/native-build.mjs milliner-bench
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -13,30 +13,46 @@ import { root } from "./workspace.mjs";
  */
 export const jobs = process.env.CMAKE_BUILD_PARALLEL_LEVEL || String(availableParallelism());
 
-/** @param {string} name */
-export function buildFolder(name) {
-  return join(root, ".cache", name);
-}
+const source = join(root, "native");
+
+/** Where setup has built the addon: with its kernels' objects, which take minutes to compile. */
+export const addonBuild = join(source, "build");
 
 /**
- * The commands that configure a release build and make it.
+ * The commands that build targets from the addon's kernels.
  *
- * @param {string} name - of the folder
- * @param {{ definitions?: readonly string[], target?: string }} options
+ * @param {readonly string[]} targets
  * @returns {string[][]}
  */
-export function nativeBuild(name, { definitions = [], target } = {}) {
-  const [source, build] = [join(root, "native"), buildFolder(name)];
+export function besideAddon(targets) {
+  const options = ["MILLINER_TESTS=ON", "MILLINER_WARNINGS_ARE_ERRORS=ON"];
   return [
-    [process.execPath, join(source, "scripts", "moved-build.mjs"), build, source],
-    ["cmake", "-S", source, "-B", build, "-Wno-dev", "-DCMAKE_BUILD_TYPE=Release", ...definitions],
-    ["cmake", "--build", build, "--parallel", jobs, ...(target === undefined ? [] : ["--target", target])],
+    [process.execPath, join(source, "scripts", "build-addon.mjs"), "configure", ...options],
+    compile(addonBuild, targets),
   ];
 }
 
+/**
+ * The commands that configure a release build without Node, in a folder of its own, and make the tests.
+ *
+ * @param {string} build - the folder
+ * @param {readonly string[]} definitions
+ * @returns {string[][]}
+ */
+export function nativeBuild(build, definitions) {
+  return [
+    [process.execPath, join(source, "scripts", "moved-build.mjs"), build, source],
+    ["cmake", "-S", source, "-B", build, "-Wno-dev", "-DCMAKE_BUILD_TYPE=Release", ...definitions],
+    compile(build, ["milliner-tests"]),
+  ];
+}
+
+function compile(build, targets) {
+  return ["cmake", "--build", build, "--parallel", jobs, "--target", ...targets];
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [name, target] = process.argv.slice(2);
-  for (const [program, ...args] of nativeBuild(name, { target })) {
+  for (const [program, ...args] of besideAddon(process.argv.slice(2))) {
     const { status, error } = spawnSync(program, args, { stdio: ["ignore", 2, 2] });
     if (error) console.error(`${program} could not be started: ${error.message}`);
     if (status !== 0) process.exit(1);

@@ -2,12 +2,14 @@
 // Debian's g++-aarch64-linux-gnu and qemu-user. `node scripts/test.mjs neon` does it.
 import { spawnSync } from "node:child_process";
 import { arch } from "node:os";
-import { buildFolder, jobs, nativeBuild } from "./native-build.mjs";
+import { join } from "node:path";
+import { jobs, nativeBuild } from "./native-build.mjs";
+import { root } from "./workspace.mjs";
 
 const compiler = "aarch64-linux-gnu-g++";
 
-/** Of its build folder. */
-export const neonBuild = "native-neon";
+/** The build folder. */
+export const neonBuild = join(root, ".cache", "native-neon");
 
 /** Why they cannot run here, or null. */
 export function whyNoNeon() {
@@ -27,11 +29,8 @@ export function neonCommands() {
     `-DCMAKE_CXX_COMPILER=${compiler}`,
     `-DCMAKE_CROSSCOMPILING_EMULATOR=${emulator()};-L;/usr/aarch64-linux-gnu`,
   ];
-  const run = ["ctest", "--test-dir", buildFolder(neonBuild), "--output-on-failure", "--parallel", jobs];
-  return [
-    ...nativeBuild(neonBuild, { definitions, target: "milliner-tests" }),
-    [...run, "--tests-regex", "^kernels-"],
-  ];
+  const run = ["ctest", "--test-dir", neonBuild, "--output-on-failure", "--parallel", jobs];
+  return [...nativeBuild(neonBuild, definitions), [...run, "--tests-regex", "^kernels-"]];
 }
 
 function emulator() {

@@ -9,9 +9,11 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { failedInCtest, failedInVitest } from "./failed-tests.mjs";
-import { buildFolder, jobs, nativeBuild } from "./native-build.mjs";
+import { addonBuild, besideAddon, jobs, nativeBuild } from "./native-build.mjs";
 import { neonBuild, neonCommands, whyNoNeon } from "./neon.mjs";
 import { root } from "./workspace.mjs";
+
+const sanitizedBuild = join(root, ".cache", "native-sanitize");
 
 const steps = [
   { name: "format", quick: true, commands: [tool("oxfmt", "--check"), script("clang-format.mjs")] },
@@ -30,13 +32,13 @@ const steps = [
   },
   { name: "types", quick: true, commands: [tool("tsc", "--project", "tsconfig.test.json")] },
   vitest("unit", { quick: true }),
-  ctest("cpp", "native-tests"),
-  ctest("sanitize", "native-sanitize", "-DMILLINER_SANITIZE=address,undefined"),
+  ctest("cpp", addonBuild, besideAddon(["milliner-tests", "milliner-bench"])),
+  ctest("sanitize", sanitizedBuild, nativeBuild(sanitizedBuild, ["-DMILLINER_SANITIZE=address,undefined"])),
   {
     name: "neon",
     commands: neonCommands,
     whyNot: whyNoNeon,
-    failedCases: () => failedInCtest(buildFolder(neonBuild)),
+    failedCases: () => failedInCtest(neonBuild),
   },
   vitest("slow"),
 ];
@@ -136,14 +138,11 @@ function vitest(project, options) {
   };
 }
 
-/** The C++ tests, built without Node in a folder of their own. */
-function ctest(name, folder, ...definitions) {
+/** The C++ tests in a build folder. */
+function ctest(name, folder, build) {
   return {
     name,
-    failedCases: () => failedInCtest(buildFolder(folder)),
-    commands: [
-      ...nativeBuild(folder, { definitions }),
-      ["ctest", "--test-dir", buildFolder(folder), "--output-on-failure", "--parallel", jobs],
-    ],
+    failedCases: () => failedInCtest(folder),
+    commands: [...build, ["ctest", "--test-dir", folder, "--output-on-failure", "--parallel", jobs]],
   };
 }

@@ -25,7 +25,7 @@ interface Header {
 // Beyond, a second thread has no core of its own, and its ratio says nothing.
 const mostLoad = 0.5;
 
-const program = fileURLToPath(new URL("../../.cache/native-tests/milliner-bench", import.meta.url));
+const program = fileURLToPath(new URL("../../native/build/milliner-bench", import.meta.url));
 const command = new Command("bench:kernels");
 const flags = command.flags({
   json: { type: "boolean" },

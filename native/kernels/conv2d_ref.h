@@ -20,16 +20,16 @@ void for_conv2d_terms(const Conv2dGeometry& g, const float* x, const float* w, I
       }
 }
 
-// Calls term(dy, w) for every term of an element of dx.
+// Calls term(dy, w) for every term of an element of dx: a kernel position has one pixel of dy for it at most.
 template <class Term>
 void for_conv2d_input_terms(const Conv2dGeometry& g, const float* dy, const float* w, Index image, Index iy,
                             Index ix, Index c, const Term& term) {
   for (Index r = 0; r < g.kernel_height; r++)
     for (Index s = 0; s < g.kernel_width; s++)
-      for (Index o = 0; o < g.out; o++)
-        for (Index oy = 0; oy < g.out_height(); oy++)
-          for (Index ox = 0; ox < g.out_width(); ox++)
-            if (oy * g.stride_y + r - g.pad_y == iy && ox * g.stride_x + s - g.pad_x == ix)
+      for (Index oy = 0; oy < g.out_height(); oy++)
+        for (Index ox = 0; ox < g.out_width(); ox++)
+          if (oy * g.stride_y + r - g.pad_y == iy && ox * g.stride_x + s - g.pad_x == ix)
+            for (Index o = 0; o < g.out; o++)
               term(dy[((image * g.out_height() + oy) * g.out_width() + ox) * g.out + o],
                    w[((o * g.kernel_height + r) * g.kernel_width + s) * g.in + c]);
 }
