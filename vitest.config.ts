@@ -8,6 +8,10 @@ const sources = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 // There to end what hangs, for good: how long a test takes on a busy machine says nothing about the code. Some compile the addon.
 const hang = { testTimeout: 1_800_000, hookTimeout: 3_600_000 };
 
+// How many times the usual number of draws, kills and mutations a test takes: `npm run soak` asks for more than one.
+const soak = Number(process.env["MILLINER_SOAK"] ?? 1);
+const numbers = { provide: { soak }, setupFiles: soak > 1 ? ["test/soak.ts"] : [] };
+
 const slow = ["test/**/*.test.ts", "{packages/*,native}/**/*.slow.test.ts"];
 
 export default defineConfig({
@@ -30,6 +34,7 @@ export default defineConfig({
           ],
           exclude: [...slow, "**/node_modules/**", "**/dist/**"],
           ...hang,
+          ...numbers,
         },
       },
       {
@@ -39,6 +44,7 @@ export default defineConfig({
           include: slow,
           exclude: ["**/node_modules/**", "**/dist/**"],
           ...hang,
+          ...numbers,
         },
       },
     ],

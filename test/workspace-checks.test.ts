@@ -183,3 +183,21 @@ test("what failed stands again at the end, test by test with its file and the fi
     ),
   );
 });
+
+test("a soak draws so many times more, by its seed, and says how often and for which test", async () => {
+  const soak = (...args: readonly string[]): Promise<CommandResult> =>
+    runCommand(process.execPath, ["scripts/soak.mjs", "--only", "json-flaw", ...args], root);
+
+  const { status, stdout, stderr } = await soak("--times", "2", "--seed", "7");
+
+  expect(status, stderr).toBe(0);
+  const { tests, ...rest } = JSON.parse(stdout) as { readonly tests: readonly unknown[] };
+  expect(rest).toMatchObject({ times: 2, seed: 7, failed: 0 });
+  expect(tests).toHaveLength(2);
+  for (const one of tests)
+    expect(one).toMatchObject({ file: "packages/core/src/formats/json-flaw.test.ts", draws: 2000 });
+  expect(await soak("--times", "1")).toMatchObject({
+    status: 2,
+    stderr: 'soak: --times is a whole number of at least 2, and not "1".\n',
+  });
+});

@@ -23,10 +23,10 @@ const milliner::Table& table();
 // Names of the kernels that some test ran: main.cc compares them with the list.
 void mark_tested(const char* kernel);
 
-// Numbers that stress a chain: mostly of the order of 1, some tiny, some exactly zero of either sign.
+// Numbers that stress a chain: mostly of the order of 1, some tiny, some exactly zero of either sign. Other ones in each round.
 class Numbers {
 public:
-  explicit Numbers(unsigned seed) : random_(seed) {}
+  explicit Numbers(unsigned seed);
   float next();
   Index below(Index end) { return static_cast<Index>(random_() % static_cast<unsigned>(end)); }
   bool chance(double probability) { return std::uniform_real_distribution<>(0, 1)(random_) < probability; }

@@ -1,5 +1,6 @@
 // Tests of all kernels on one instruction set: the one that MILLINER_ISA names, or the best. Returns 77 where
-// this machine does not run it. An argument selects the cases whose name contains it.
+// this machine does not run it. An argument selects the cases whose name contains it; MILLINER_SOAK runs them so
+// many times, on other numbers each time.
 #include "dispatch/isa.h"
 #include "kernels/flush_mode.h"
 #include "test/kernel_test.h"
@@ -15,7 +16,11 @@ std::set<std::string>& tested() {
   return names;
 }
 
+int round = 0;
+
 } // namespace
+
+Numbers::Numbers(unsigned seed) : random_(seed + 1000003u * static_cast<unsigned>(round)) {}
 
 const milliner::Table& table() { return *milliner::chosen_table().table; }
 
@@ -75,5 +80,12 @@ int main(int count, char** arguments) {
                                 MILLINER_KERNELS(MILLINER_TESTED)
 #undef MILLINER_TESTED
                               }});
-  return check::run(filter);
+  const char* soak = std::getenv("MILLINER_SOAK");
+  const int rounds = soak ? std::atoi(soak) : 1;
+  for (test::round = 0; test::round < rounds; test::round++)
+    if (check::run(filter) != 0) {
+      std::printf("in round %d of %d\n", test::round + 1, rounds);
+      return 1;
+    }
+  return 0;
 }

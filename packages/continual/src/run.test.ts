@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import {
   ConfigError,
   dropout,
@@ -224,12 +224,13 @@ describe("a run that is stopped and resumed ends with the bits and the events of
     }
   }
 
-  test("stopped after any of its events", async () => {
+  test("stopped after any of its events", async ({ task }) => {
     const whole = join(parent, "whole");
     const expected = timeless(await runOnce({ ...setting, folder: whole }));
     const [events, state] = [await eventsOf(whole), await finalState(whole)];
+    const apart = Math.ceil(13 / inject("soak"));
     let stopped = 0;
-    for (let at = 1; at < events.length + 30; at += 7) {
+    for (let at = 1; at < events.length + 30; at += apart) {
       const folder = join(parent, `stopped-${at}`);
       if (await stopAt(at, folder)) stopped += 1;
 
@@ -238,7 +239,8 @@ describe("a run that is stopped and resumed ends with the bits and the events of
       expect(await finalState(folder), `at ${at}`).toEqual(state);
       expect(await finalState(folder, "joint"), `at ${at}`).toEqual(await finalState(whole, "joint"));
     }
-    expect(stopped).toBeGreaterThan(10);
+    expect(stopped).toBeGreaterThan(100 / apart);
+    task.meta.draws = stopped;
   });
 
   test("stopped again and again, a few events further each time", async () => {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { Stream } from "@milliner/core";
 import { legacy, program, readAll, start, type RunProcess } from "./run-process.ts";
 
@@ -25,7 +25,11 @@ async function started(folder: string, events = 1): Promise<RunProcess> {
   return process;
 }
 
-test("a run that is killed at 20 random moments ends, resumed, with the bits of one that was not", async () => {
+test("a run that is killed at random moments ends, resumed, with the bits of one that was not", async ({
+  task,
+}) => {
+  const times = 8 * inject("soak");
+  task.meta.draws = times;
   const whole = join(parent, "whole");
   const { status, stderr } = await (await started(whole)).ended;
   expect(status, stderr).toBe(0);
@@ -36,14 +40,14 @@ test("a run that is killed at 20 random moments ends, resumed, with the bits of 
   // within a third of a whole run's events, so that some processes get past a task and some past nothing.
   const seed = 20261121;
   const events = (await readFile(join(whole, "events.jsonl"), "utf8")).trimEnd().split("\n").length;
-  const moments = new Stream(seed, "kills").uniform(20, 1, events / 3).map(Math.floor);
+  const moments = new Stream(seed, "kills").uniform(times, 1, events / 3).map(Math.floor);
   const told = (): string => `seed ${seed}, killed after ${moments.slice(0, kills).join(", ")} events each`;
   let [kills, runs, found] = [0, 0, 0];
-  while (kills < 20) {
+  while (kills < times) {
     const folder = join(parent, `killed-${runs++}`);
     for (;;) {
       const process = await started(folder, moments[kills]);
-      if (kills < 20 && process.child.exitCode === null) process.child.kill("SIGKILL");
+      if (kills < times && process.child.exitCode === null) process.child.kill("SIGKILL");
       const ended = await process.ended;
       if (ended.signal === "SIGKILL") {
         kills += 1;

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { ConfigError } from "./errors.ts";
 import { checkNumber, type NumberRange } from "./number-range.ts";
 
@@ -48,6 +48,6 @@ test("what passes is, as a float32 with subnormals read as zero, finite, in its 
       expect(float === 0 ? value === 0 : float >= 2 ** -126).toBe(true);
       expect(Number.isFinite(float) && (open ? float > 0 : float >= 0)).toBe(true);
     }),
-    { numRuns: 1000 },
+    { numRuns: 1000 * inject("soak") },
   );
 });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { execFileSync } from "node:child_process";
 import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 
 import { fileKindBytes, recogniseFile } from "./file-kind.ts";
 import { writeIdx } from "./idx.ts";
@@ -123,7 +123,7 @@ describe("what a file is", () => {
         expect(recogniseFile(longer)).toEqual(recogniseFile(longer.subarray(0, fileKindBytes)));
         recogniseFile(file);
       }),
-      { numRuns: 2000 },
+      { numRuns: 2000 * inject("soak") },
     );
   });
 

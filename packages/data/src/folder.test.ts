@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
 
 import { createDataset, createImageSet, type Dataset, type ImageSet } from "./dataset.ts";
 import { loadFolder, saveFolder } from "./folder.ts";
@@ -52,7 +52,7 @@ test("what is saved is loaded, plain and gzip, of any number of channels", async
 
       expect(await loadFolder(target, { name: "any" })).toEqual({ ...saved, warnings: [] });
     }),
-    { numRuns: 30 },
+    { numRuns: 30 * inject("soak") },
   );
 });
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import {
   channelSpaces,
   concat,
@@ -155,6 +155,6 @@ test("equation (2): each weight of any network is scaled by its own two units", 
       });
       for (const t of parameters.values()) t.dispose();
     }),
-    { numRuns: 100 },
+    { numRuns: 100 * inject("soak") },
   );
 });

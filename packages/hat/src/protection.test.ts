@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import {
   Bits,
   channelSpaces,
@@ -166,7 +166,7 @@ test("perturbing every free weight of any network leaves all old outputs bit-ide
       );
       for (const t of parameters.values()) t.dispose();
     }),
-    { numRuns: 300 },
+    { numRuns: 300 * inject("soak") },
   );
 });
 
@@ -195,6 +195,6 @@ test("perturbing any weight locked by tight, its input unit alive, changes some 
       }
       for (const t of parameters.values()) t.dispose();
     }),
-    { numRuns: 15 },
+    { numRuns: 15 * inject("soak") },
   );
 });

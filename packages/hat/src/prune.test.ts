@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import {
   Bits,
   channelSpaces,
@@ -44,6 +44,6 @@ test("any network's pruned logits are bit for bit those of the masked one", () =
       });
       for (const t of [...parameters.values(), ...pruned.parameters.values()]) t.dispose();
     }),
-    { numRuns: 300 },
+    { numRuns: 300 * inject("soak") },
   );
 });

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, inject, test, vi } from "vitest";
 import {
   availableBackends,
   Bits,
@@ -141,7 +141,7 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
       fc.property(cases, (one) => {
         expect(trained(backend, one, new Sleep())).toEqual(trained(backend, one, undefined));
       }),
-      { numRuns: backend.name === "reference" ? 6 : 40 },
+      { numRuns: (backend.name === "reference" ? 6 : 40) * inject("soak") },
     );
   });
 });

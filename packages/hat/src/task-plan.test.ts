@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import {
   availableBackends,
   channelSpaces,
@@ -114,7 +114,7 @@ test("whatever changes between the batches, the logits are those of the masked n
         plan.dispose();
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 60 * inject("soak") },
   );
 });
 

@@ -15,7 +15,7 @@ import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { Stream } from "@milliner/core";
 import { saveFolder } from "@milliner/data";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { milliner, start, type Finished, type Running } from "./command-process.ts";
 import { tinyDataset, tinyOptions } from "./tiny-dataset.ts";
 
@@ -50,14 +50,18 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("killed at random moments, before run.yaml is written too, the same command ends with the same bits", async () => {
+test("killed at random moments, before run.yaml is written too, the same command ends with the same bits", async ({
+  task,
+}) => {
   const seed = 20261130;
-  const draws = new Stream(seed, "kills").uniform(12, 0, 1);
+  const runs = 4 * inject("soak");
+  task.meta.draws = 2 * runs;
+  const draws = new Stream(seed, "kills").uniform(2 * runs, 0, 1);
   const killed = async (running: Running): Promise<unknown> => {
     running.child.kill("SIGKILL");
     return (await running.finished).status;
   };
-  for (let number = 0; number < draws.length / 2; number++) {
+  for (let number = 0; number < runs; number++) {
     const run = join(folder, `killed-${number}`);
     const [early, late] = draws.subarray(2 * number, 2 * number + 2) as unknown as readonly [number, number];
     const told = `seed ${seed}, run ${number}`;

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import {
   Bits,
   channelSpaces,
@@ -75,7 +75,7 @@ test("a random network gives in onnxruntime what it gives in core, in either lay
       expect(verification).toMatchObject({ images: 4, ok: true });
       for (const parameter of parameters.values()) parameter.dispose();
     }),
-    { numRuns: 250 },
+    { numRuns: 250 * inject("soak") },
   );
 });
 
@@ -112,7 +112,7 @@ test("a pruned network gives in onnxruntime what the masked one gives in core", 
 
       expect(verification).toMatchObject({ images: 4, ok: true });
     }),
-    { numRuns: 200 },
+    { numRuns: 200 * inject("soak") },
   );
 });
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import {
   CheckpointError,
   flatten,
@@ -341,12 +341,16 @@ test("arrays of another type or shape than the network's are refused", async () 
   }
 });
 
-test("of 300 mutations of the JSON, each is refused with a CheckpointError or changes no loaded bit", async () => {
+test("of mutations of the JSON, each is refused with a CheckpointError or changes no loaded bit", async ({
+  task,
+}) => {
+  const mutations = 300 * inject("soak");
+  task.meta.draws = mutations;
   const seed = 20261121;
   const honest = await readFile(json);
   const expected = (await readCheckpoint(json)).snapshot.arrays;
-  const draws = new Stream(seed, "mutations").uniform(900, 0, 1);
-  for (let i = 0; i < 300; i++) {
+  const draws = new Stream(seed, "mutations").uniform(3 * mutations, 0, 1);
+  for (let i = 0; i < mutations; i++) {
     const bytes = Buffer.from(honest);
     bytes[Math.floor(draws[3 * i]! * bytes.length)] = Math.floor(draws[3 * i + 1]! * 256);
     const cut = draws[3 * i + 2]! < 0.2;

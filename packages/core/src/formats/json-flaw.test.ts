@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { findJsonFlaw } from "./json-flaw.ts";
 
 type Value =
@@ -64,7 +64,7 @@ test("a key is found repeated exactly where an object has it twice, however it i
         if (flaw !== undefined) found++;
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 1000 * inject("soak") },
   );
   expect(found).toBeGreaterThan(10);
 });
@@ -84,6 +84,6 @@ test("what is no JSON is nobody's business here: no text makes it throw", () => 
 
   fc.assert(
     fc.property(fc.array(piece), (pieces) => void findJsonFlaw(pieces.join(""), 5)),
-    { numRuns: 1000 },
+    { numRuns: 1000 * inject("soak") },
   );
 });

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { availableBackends, selectBackend } from "../backend/registry.ts";
 import { Bits } from "../bits.ts";
 import { ConfigError } from "../errors.ts";
@@ -153,7 +153,7 @@ test.each(availableBackends().map((one) => [one.name, one] as const))(
           for (const one of [...parameters.values(), ...small.parameters.values()]) one.dispose();
         },
       ),
-      { numRuns: name === "reference" ? 100 : 400 },
+      { numRuns: (name === "reference" ? 100 : 400) * inject("soak") },
     );
   },
 );

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { selectBackend } from "../backend/registry.ts";
 import { Bits } from "../bits.ts";
 import { ConfigError, NumericError } from "../errors.ts";
@@ -74,7 +74,7 @@ test("a pending gradient and a materialised one give the same step, bit for bit"
         });
       },
     ),
-    { numRuns: 30 },
+    { numRuns: 30 * inject("soak") },
   );
 });
 
@@ -104,7 +104,7 @@ test("the weight of a convolution steps inside its product, with the bits of a s
         });
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 40 * inject("soak") },
   );
 });
 

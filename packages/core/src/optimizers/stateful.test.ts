@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { selectBackend } from "../backend/registry.ts";
 import { Bits } from "../bits.ts";
 import { CheckpointError, ConfigError, NumericError, ShapeError } from "../errors.ts";
@@ -206,7 +206,7 @@ test.each(optimizers)(
           });
         },
       ),
-      { numRuns: 10 },
+      { numRuns: 10 * inject("soak") },
     );
   },
 );

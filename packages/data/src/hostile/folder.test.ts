@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
 
 import { DataError, type DataErrorCode } from "../data-error.ts";
 import { createDataset, createImageSet } from "../dataset.ts";
@@ -261,6 +261,6 @@ test("whatever happens to a file, the folder is a consistent data set or a DataE
         if (!(error instanceof DataError)) throw error;
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 150 * inject("soak") },
   );
 });

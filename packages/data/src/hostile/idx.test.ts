@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { gzipSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 
 import { DataError, type DataErrorCode } from "../data-error.ts";
 import { idxImages, idxLabels, parseIdx, writeIdx } from "../idx.ts";
@@ -215,7 +215,7 @@ describe("mutations", () => {
           if (!(error instanceof DataError)) throw error;
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 1000 * inject("soak") },
     );
   });
 
@@ -242,7 +242,7 @@ describe("mutations", () => {
           if (!(error instanceof DataError)) throw error;
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 1000 * inject("soak") },
     );
   });
 });

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import {
   concat,
   conv2d,
@@ -85,7 +85,7 @@ describe.each(models)("a model %s", (_, file, metadata) => {
           expectBounded(inspected(mutant), mutant.length);
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: 3000 * inject("soak") },
     );
   });
 
@@ -110,7 +110,7 @@ describe.each(models)("a model %s", (_, file, metadata) => {
 
         expectBounded(inspected(mutant), mutant.length);
       }),
-      { numRuns: 1000 },
+      { numRuns: 1000 * inject("soak") },
     );
   });
 });
@@ -120,7 +120,7 @@ test("random bytes never do more than be refused", () => {
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       expectBounded(inspected(bytes), bytes.length);
     }),
-    { numRuns: 3000 },
+    { numRuns: 3000 * inject("soak") },
   );
 });
 
