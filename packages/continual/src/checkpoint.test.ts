@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
@@ -75,6 +75,29 @@ describe("a checkpoint on the disk", () => {
     expect(await readFile(join(folder, "task-000.safetensors"))).toEqual(
       await readFile(join(folder, "task-001.safetensors")),
     );
+  });
+
+  test.each([1, 7, 64])("written and read in pieces of %i bytes it is the same", async (pieceBytes) => {
+    const [whole, inPieces] = [join(folder, "task-000.json"), join(folder, "task-001.json")];
+    await writeCheckpoint(whole, { snapshot, record: null });
+    await writeCheckpoint(inPieces, { snapshot, record: null }, pieceBytes);
+
+    expect(await readFile(join(folder, "task-001.safetensors"))).toEqual(
+      await readFile(join(folder, "task-000.safetensors")),
+    );
+    expect(await readCheckpoint(whole, pieceBytes)).toEqual(await readCheckpoint(whole));
+    expect(await readCheckpoint(inPieces)).toEqual(await readCheckpoint(whole));
+  });
+
+  test.each([5, 4096])("damage is found in whichever piece of %i bytes it lies", async (pieceBytes) => {
+    const path = join(folder, "task-000.json");
+    await writeCheckpoint(path, { snapshot, record: null }, pieceBytes);
+    const arrays = join(folder, "task-000.safetensors");
+    const bytes = await readFile(arrays);
+    for (const at of [0, bytes.length >> 1, bytes.length - 1]) {
+      await writeFile(arrays, bytes.with(at, bytes[at]! ^ 1));
+      await expect(readCheckpoint(path, pieceBytes)).rejects.toMatchObject({ code: "DAMAGED" });
+    }
   });
 
   test("takes a new record and keeps the rest", async () => {

@@ -5,13 +5,13 @@ import {
   CheckpointError,
   elements,
   readSafetensors,
-  writeSafetensors,
+  safetensorsPieces,
   type SafetensorsTensor,
 } from "@milliner/core";
 import { writeFileAtomically } from "./atomic-file.ts";
 import { checkDepth, jsonCopy } from "./checkpoint-json.ts";
 import type { CheckpointReader, CheckpointWriter, Learner, StoredArray } from "./learner.ts";
-import { readStoredFile } from "./stored-file.ts";
+import { readStoredFile, readStoredPieces } from "./stored-file.ts";
 import { brief, StoredJson } from "./stored-json.ts";
 
 /** An array of a checkpoint. */
@@ -87,19 +87,25 @@ export function readerOf(snapshot: Snapshot, where: string): CheckpointReader {
  * the hash of the arrays. It counts from the moment in which the second has its name.
  *
  * @param path - of the JSON file
+ * @param pieceBytes - what is written and hashed at once; default: what every system takes
  */
-export async function writeCheckpoint(path: string, { snapshot, record }: StoredCheckpoint): Promise<void> {
-  const bytes = writeSafetensors(
+export async function writeCheckpoint(
+  path: string,
+  { snapshot, record }: StoredCheckpoint,
+  pieceBytes?: number,
+): Promise<void> {
+  const pieces = safetensorsPieces(
     new Map(
       [...snapshot.arrays].map(
         ([name, { shape, data }]) => [name, { dtype: dtypeOf(data), shape, data }] as const,
       ),
     ),
     { format, version: String(version) },
+    pieceBytes,
   );
   const file = `${basename(path, ".json")}.safetensors`;
-  await writeFileAtomically(join(dirname(path), file), bytes);
-  const arrays = { file, bytes: bytes.length, sha256: sha256(bytes) };
+  await writeFileAtomically(join(dirname(path), file), pieces);
+  const arrays = { file, bytes: totalBytes(pieces), sha256: sha256(pieces) };
   await writeHeader(path, { arrays, values: Object.fromEntries(snapshot.values), record });
 }
 
@@ -114,7 +120,7 @@ async function writeHeader(path: string, body: object): Promise<void> {
 }
 
 async function readHeader(path: string): Promise<StoredJson> {
-  const bytes = await readBounded(path, largestJsonBytes);
+  const bytes = (await readStoredFile(path, largestJsonBytes)) ?? missingFile(path);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
@@ -143,9 +149,10 @@ export async function readRecord(path: string): Promise<unknown> {
  * Reads a checkpoint, and checks sizes before memory is taken and the hash before anything is believed.
  *
  * @param json - path of the JSON file
+ * @param pieceBytes - what is read and hashed at once; default: what every system takes
  * @throws CheckpointError that names the file, when one of the two is missing, damaged or not milliner's
  */
-export async function readCheckpoint(json: string): Promise<StoredCheckpoint> {
+export async function readCheckpoint(json: string, pieceBytes?: number): Promise<StoredCheckpoint> {
   const path = resolve(json);
   const header = await readHeader(path);
   const stored = header.object("arrays");
@@ -159,14 +166,14 @@ export async function readCheckpoint(json: string): Promise<StoredCheckpoint> {
   }
   const file = join(dirname(path), name);
   const promised = stored.whole("bytes");
-  const bytes = await readBounded(file, promised);
-  if (bytes.length !== promised || sha256(bytes) !== stored.string("sha256")) {
+  const pieces = (await readStoredPieces(file, promised, pieceBytes)) ?? missingFile(file);
+  if (totalBytes(pieces) !== promised || sha256(pieces) !== stored.string("sha256")) {
     throw new CheckpointError(
       "DAMAGED",
       `${file} is not the file that ${path} describes: size or SHA-256 differ`,
     );
   }
-  const { tensors } = readSafetensors(bytes, file);
+  const { tensors } = readSafetensors(pieces, file);
   const arrays = new Map(
     [...tensors].map(([key, { shape, data }]) => [key, { shape, data: storedArray(data, key, file) }]),
   );
@@ -200,12 +207,16 @@ function storedArray(data: SafetensorsTensor["data"], name: string, file: string
   );
 }
 
-async function readBounded(path: string, largest: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await readStoredFile(path, largest);
-  if (bytes === null) throw new CheckpointError("READ_FAILED", `${path} does not exist`);
-  return bytes;
+function missingFile(path: string): never {
+  throw new CheckpointError("READ_FAILED", `${path} does not exist`);
 }
 
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+function totalBytes(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
+function sha256(pieces: readonly Uint8Array[]): string {
+  const hash = createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
 }

@@ -1,5 +1,5 @@
 import { CheckpointError } from "@milliner/core";
-import { DataError, readBoundedFile } from "@milliner/data";
+import { DataError, readBoundedFile, readBoundedPieces } from "@milliner/data";
 
 /**
  * Reads a file of a run's folder, which is not believed: its size is bounded.
@@ -11,8 +11,25 @@ export async function readStoredFile(
   path: string,
   largestBytes: number,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
+  return await stored(readBoundedFile(path, largestBytes));
+}
+
+/**
+ * The same of a file that may be larger than one array: what it holds, piece by piece.
+ *
+ * @param pieceBytes - of the largest piece; default: what systems and hashes take at once
+ */
+export async function readStoredPieces(
+  path: string,
+  largestBytes: number,
+  pieceBytes?: number,
+): Promise<readonly Uint8Array[] | null> {
+  return await stored(readBoundedPieces(path, largestBytes, pieceBytes));
+}
+
+async function stored<T>(reading: Promise<T>): Promise<T | null> {
   try {
-    return await readBoundedFile(path, largestBytes);
+    return await reading;
   } catch (cause) {
     if (!(cause instanceof DataError)) throw cause;
     if (cause.code === "FILE_MISSING") return null;

@@ -20,6 +20,7 @@ export {
 export { networkFromJson, networkToJson } from "./formats/network-json.ts";
 export {
   readSafetensors,
+  safetensorsPieces,
   writeSafetensors,
   type SafetensorsArrays,
   type SafetensorsData,
@@ -30,6 +31,7 @@ export {
 export { nearest, suggestion } from "./nearest.ts";
 export { checkNumber, rangeInWords, smallestNormal, type NumberRange } from "./number-range.ts";
 export { checkKeys, type OptionKeys } from "./option-keys.ts";
+export { largestPieceBytes, pieces } from "./pieces.ts";
 export { printable } from "./printable.ts";
 export { emptyCache, keep, memoryUse, tidy, type Disposable, type MemoryUse } from "./memory.ts";
 export {

@@ -3,7 +3,7 @@ import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readBoundedFile, readFilePrefix } from "./bounded-file.ts";
+import { readBoundedFile, readBoundedPieces, readFilePrefix } from "./bounded-file.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -26,6 +26,26 @@ test.each([0, 1, 65_535, 65_536, 200_000])(
       code: "TOO_LARGE",
       message: expect.stringContaining(`has ${size} bytes, more than the limit of ${size - 1}`),
     });
+  },
+);
+
+test.each([
+  [0, 4, []],
+  [8, 4, [4, 4]],
+  [9, 4, [4, 4, 1]],
+  [3, 4, [3]],
+])(
+  "a file of %i bytes comes in pieces of %i bytes at most, none of them empty",
+  async (size, largest, lengths) => {
+    const path = join(folder, `pieces of ${size}`);
+    const content = Uint8Array.from({ length: size }, (_, i) => i);
+    await writeFile(path, content);
+
+    const pieces = await readBoundedPieces(path, size, largest);
+
+    expect(pieces.map(({ length }) => length)).toEqual(lengths);
+    expect(Buffer.concat(pieces).equals(content)).toBe(true);
+    await expect(readBoundedPieces(path, size - 1, largest)).rejects.toMatchObject({ code: "TOO_LARGE" });
   },
 );
 

@@ -17,36 +17,55 @@ import { errorCode } from "./thrown.ts";
  * @throws DataError `FILE_MISSING`, `READ_FAILED` (also for what is no file and no pipe), `TOO_LARGE`
  */
 export async function readBoundedFile(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces = await readBoundedPieces(path, maxBytes, Infinity);
+  return pieces.length === 1 ? pieces[0]! : concatenated(pieces);
+}
+
+/**
+ * The same of a file that may be larger than an array can be, or a hash can take at once.
+ *
+ * @param largestBytes - of a piece
+ * @returns what it holds, piece by piece; none of them is empty
+ * @throws DataError as `readBoundedFile`
+ */
+export async function readBoundedPieces(
+  path: string,
+  maxBytes: number,
+  largestBytes: number = 2 ** 30,
+): Promise<readonly Uint8Array<ArrayBuffer>[]> {
   return withFile(path, async (file, status) => {
     if (status.isFIFO()) return await readPipe(path, file, maxBytes);
     const size = sizeOf(path, status);
     refuseLarger(path, size, maxBytes);
-    const start = await readAt(file, 0, size);
-    const pieces = [start];
-    let length = start.length;
-    // Nobody has seen the end yet, unless it came too early.
-    while (length >= size) {
-      const piece = await readAt(file, length, pieceBytes);
-      if (piece.length === 0) break;
-      pieces.push(piece);
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    let length = 0;
+    for (;;) {
+      // Behind the size that it was said to have, nobody has seen the end yet.
+      const wanted = Math.min(largestBytes, length < size ? size - length : unseenBytes);
+      const piece = await readAt(file, length, wanted);
+      if (piece.length > 0) pieces.push(piece);
       length += piece.length;
       refuseLarger(path, length, maxBytes);
+      if (piece.length < wanted) return pieces;
     }
-    return pieces.length === 1 ? start : concatenated(pieces, length);
   });
 }
 
-const pieceBytes = 2 ** 16;
+const unseenBytes = 2 ** 16;
 
 // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever. (Windows has neither.)
 const withoutWaiting = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** Whoever has it open to write is waited for; where nobody has, a pipe has ended. */
-async function readPipe(path: string, pipe: FileHandle, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const pieces: Uint8Array[] = [];
+async function readPipe(
+  path: string,
+  pipe: FileHandle,
+  maxBytes: number,
+): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   for (let milliseconds = 1; ;) {
-    const bytes = new Uint8Array(pieceBytes);
+    const bytes = new Uint8Array(unseenBytes);
     const bytesRead = await readNow(pipe, bytes);
     if (bytesRead === 0) break;
     if (bytesRead === null) {
@@ -56,11 +75,11 @@ async function readPipe(path: string, pipe: FileHandle, maxBytes: number): Promi
       continue;
     }
     milliseconds = 1;
-    pieces.push(bytes.subarray(0, bytesRead));
+    pieces.push(bytes.slice(0, bytesRead));
     length += bytesRead;
     refuseLarger(path, length, maxBytes);
   }
-  if (length > 0) return concatenated(pieces, length);
+  if (length > 0) return pieces;
   throw new DataError(
     "READ_FAILED",
     `${path} is a pipe that nobody writes to; start what writes to it first, or name a file.`,
@@ -77,8 +96,8 @@ async function readNow(pipe: FileHandle, into: Uint8Array): Promise<number | nul
   }
 }
 
-function concatenated(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(length);
+function concatenated(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const piece of pieces) {
     whole.set(piece, at);

@@ -1,6 +1,6 @@
 export type { PixelRange } from "./byte-values.ts";
 export { asideSuffix, writeFailure, writeFileAtomically, type WriteFailure } from "./atomic-file.ts";
-export { readBoundedFile } from "./bounded-file.ts";
+export { readBoundedFile, readBoundedPieces } from "./bounded-file.ts";
 export { defaultCacheFolder } from "./cache-folder.ts";
 export { DataError, type DataErrorCode } from "./data-error.ts";
 export {

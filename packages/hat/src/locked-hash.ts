@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Locks, Parameters } from "@milliner/core";
+import { pieces, type Locks, type Parameters } from "@milliner/core";
 
 /**
  * SHA-256 over the elements that `locks` lock and over the whole of the tensors in `whole` (heads, which belong to their
@@ -17,8 +17,12 @@ export function lockedHash(parameters: Parameters, locks: Locks, whole: readonly
         if (bits.isLocked(row, column)) values[at++] = data[row * bits.columns + column]!;
       }
     }
-    hash.update(name).update(bits.words).update(values);
+    hash.update(name);
+    for (const part of [bits.words, values]) for (const piece of pieces(part)) hash.update(piece);
   }
-  for (const name of [...whole].sort()) hash.update(name).update(parameters.get(name)!.data);
+  for (const name of [...whole].sort()) {
+    hash.update(name);
+    for (const piece of pieces(parameters.get(name)!.data)) hash.update(piece);
+  }
   return hash.digest("hex");
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { ConfigError } from "@milliner/core";
+import { ConfigError, pieces } from "@milliner/core";
 import {
   DataError,
   downloadDataset,
@@ -68,10 +68,8 @@ export async function loadData(settings: Settings, options: DataOptions = {}): P
 export function hashImages({ train, test }: Dataset): string {
   const hash = createHash("sha256");
   for (const { shape, images, labels } of [train, test]) {
-    hash
-      .update(JSON.stringify([shape, labels.length]))
-      .update(images)
-      .update(labels);
+    hash.update(JSON.stringify([shape, labels.length]));
+    for (const part of [images, labels]) for (const piece of pieces(part)) hash.update(piece);
   }
   return hash.digest("hex");
 }

@@ -17,6 +17,7 @@ import { makeFolder, writeFileAtomically, type Scenario, type Split } from "@mil
 import { unsyncedWarning, type Dataset } from "@milliner/data";
 import { prune } from "@milliner/hat";
 import {
+  exportedBytes,
   exportNetwork,
   inspectModel,
   loadOnnxRuntime,
@@ -207,7 +208,7 @@ async function exportTask(
       name,
       file: fileName,
       bytes: model.length,
-      denseBytes: exportNetwork(dense, hat.parameters, form).length,
+      denseBytes: exportedBytes(dense, form),
       parameters: countParameters(pruned.network),
       denseParameters: countParameters(dense),
       input: inputText(model, fileName),

@@ -16,7 +16,7 @@ import {
   tensor,
   type Network,
 } from "@milliner/core";
-import { exportNetwork, type ExportOptions } from "./export.ts";
+import { exportedBytes, exportNetwork, type ExportOptions } from "./export.ts";
 import { inspectModel } from "./inspect.ts";
 import { parameterHash } from "./parameter-hash.ts";
 
@@ -283,4 +283,17 @@ test("a network above the limit of protobuf is refused before its parameters are
 
   expect(refusal(wide)).toMatchObject({ name: "ConfigError", code: "MODEL_TOO_LARGE" });
   expect(String(refusal(wide))).toContain("2304096000 bytes");
+});
+
+test("the size of a model is known without its parameters, also above the limit of protobuf", () => {
+  const given: ExportOptions = { transform: [], task: "t", metadata: { a: "ä" } };
+  const wide = network([24_000], linear(24_000));
+
+  expect(exportedBytes(images, given)).toBe(exportNetwork(images, parameters, given).length);
+  expect(exportedBytes(tiny, { transform: "none" })).toBe(
+    exportNetwork(tiny, tinyParameters, { transform: "none" }).length,
+  );
+  const head = exportedBytes(wide, { transform: "none" }) - 2_304_096_000;
+  expect(head).toBeGreaterThan(0);
+  expect(head).toBeLessThan(1000);
 });

@@ -14,9 +14,9 @@ import {
 } from "@milliner/core";
 import { checkNetwork, checkParameters } from "./check-network.ts";
 import { encodeModel } from "./graph.ts";
-import { checkMessageSize } from "./message-writer.ts";
+import { checkMessageSize, type MessageWriter } from "./message-writer.ts";
 import { parameterHash } from "./parameter-hash.ts";
-import { translate, type ImageLayout } from "./translate.ts";
+import { translate, type ImageLayout, type Weights } from "./translate.ts";
 
 /** What an exported model says of itself, and in which form it takes and gives values. */
 export interface ExportOptions {
@@ -78,6 +78,37 @@ const exportKeys: OptionKeys<ExportOptions> = {
  * @throws NumericError NOT_FINITE when a parameter holds NaN or an infinity
  */
 export function exportNetwork(network: Network, parameters: Parameters, options: ExportOptions): Uint8Array {
+  const hash = (): string => {
+    // Before the parameters are read, so that a model that cannot be written costs no pass over them.
+    checkMessageSize(parameterSpecs(network).reduce((bytes, { shape }) => bytes + 4 * elements(shape), 0));
+    checkParameters(network, parameters);
+    return parameterHash(network, parameters);
+  };
+  return modelOf(network, () => parameters, options, hash).finish();
+}
+
+/**
+ * The bytes that `exportNetwork` would write, also where that is more than an ONNX file can hold: to compare with.
+ *
+ * @throws ConfigError, ShapeError as `exportNetwork`, but for parameters and size
+ */
+export function exportedBytes(network: Network, options: ExportOptions): number {
+  const unread = new Float32Array(0);
+  const parameters = (): Weights =>
+    new Map(parameterSpecs(network).map(({ name, shape }) => [name, { shape, data: unread }]));
+  return modelOf(network, parameters, options, () => "0".repeat(64)).size;
+}
+
+/**
+ * @param parameters - asked for when the network is known to be one
+ * @param hashOf - checks the parameters and hashes them, when the rest is known to be sound
+ */
+function modelOf(
+  network: Network,
+  parameters: () => Weights,
+  options: ExportOptions,
+  hashOf: () => string,
+): MessageWriter {
   checkNetwork(network);
   const lookup = lookupOf(network, options);
   checkKeys("exportNetwork", options, exportKeys);
@@ -89,17 +120,15 @@ export function exportNetwork(network: Network, parameters: Parameters, options:
   checkOutput(network, options);
   const given = Object.entries(options.metadata ?? {});
   for (const [key, value] of given) checkEntry(key, value);
-  // Before the parameters are read, so that a model that cannot be written costs no pass over them.
-  checkMessageSize(parameterSpecs(network).reduce((bytes, { shape }) => bytes + 4 * elements(shape), 0));
-  checkParameters(network, parameters);
+  const hash = hashOf();
 
-  const graph = translate(network, parameters, { name, layout, softmax, lookup });
+  const graph = translate(network, parameters(), { name, layout, softmax, lookup });
   const metadata: [string, string][] = [["milliner.format", "2"]];
   if (network.inputShape.length === 3) metadata.push(["milliner.layout", layout]);
   if (options.task !== undefined) metadata.push(["milliner.task", options.task]);
   if (options.classes !== undefined) metadata.push(["milliner.classes", JSON.stringify(options.classes)]);
   if (options.transform !== "none") metadata.push(["milliner.transform", transformText(options.transform)]);
-  metadata.push(["milliner.hash", parameterHash(network, parameters)]);
+  metadata.push(["milliner.hash", hash]);
   const others = new Map([...(lookup === null ? [] : imageMetadata(network.inputShape.at(-1)!)), ...given]);
   // By code unit, not by locale: the order is part of the bytes.
   metadata.push(...[...others].toSorted(([a], [b]) => (a < b ? -1 : 1)));

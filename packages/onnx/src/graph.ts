@@ -64,11 +64,11 @@ export interface GraphValue {
 export const opset = 17;
 export const irVersion = 8;
 
-/** The file's bytes: fields ascending, entries in the order given, neither date nor version of this package. */
+/** The file, not yet as bytes: fields ascending, entries in the order given, neither date nor version of this package. */
 export function encodeModel(
   graph: Graph,
   metadata: readonly (readonly [key: string, value: string])[],
-): Uint8Array {
+): MessageWriter {
   const model = new MessageWriter()
     .integer(modelField.irVersion, irVersion)
     .string(modelField.producerName, "milliner")
@@ -84,7 +84,7 @@ export function encodeModel(
       new MessageWriter().string(entryField.key, key).string(entryField.value, value),
     );
   }
-  return model.finish();
+  return model;
 }
 
 function encodeGraph(graph: Graph): MessageWriter {

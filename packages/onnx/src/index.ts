@@ -1,4 +1,4 @@
-export { exportNetwork, type ExportOptions } from "./export.ts";
+export { exportedBytes, exportNetwork, type ExportOptions } from "./export.ts";
 export { inspectModel, type ModelSummary } from "./inspect.ts";
 export type { ExternalData } from "./inspect-tensor.ts";
 export type { ValueSummary } from "./inspect-value.ts";

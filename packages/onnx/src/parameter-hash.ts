@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { parameterSpecs, type Network, type Parameters } from "@milliner/core";
+import { largestPieceBytes, parameterSpecs, type Network, type Parameters } from "@milliner/core";
 import { littleEndianBytes } from "./little-endian.ts";
 
 /**
@@ -13,7 +13,10 @@ export function parameterHash(network: Network, parameters: Parameters): string 
   const hash = createHash("sha256");
   for (const { name, shape } of parameterSpecs(network)) {
     hash.update(`${name} [${shape.join(",")}]\n`);
-    hash.update(littleEndianBytes(parameters.get(name)!.data));
+    const { data } = parameters.get(name)!;
+    const atOnce = largestPieceBytes / data.BYTES_PER_ELEMENT;
+    for (let at = 0; at < data.length; at += atOnce)
+      hash.update(littleEndianBytes(data.subarray(at, at + atOnce)));
   }
   return hash.digest("hex");
 }

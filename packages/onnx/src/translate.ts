@@ -3,9 +3,9 @@ import {
   outputShape,
   type LayerNode,
   type Network,
-  type Parameters,
   type PixelLookup,
   type Shape,
+  type Tensor,
 } from "@milliner/core";
 import { channelsFirst } from "./channels-first.ts";
 import type { Constant, Graph, GraphNode, Initializer } from "./graph.ts";
@@ -32,12 +32,15 @@ interface Value {
   readonly names: Map<ImageLayout, string>;
 }
 
+/** What a graph is made of: parameters by name, whose values are asked for when the file is written. */
+export type Weights = ReadonlyMap<string, Pick<Tensor, "shape" | "data">>;
+
 /**
  * The operations that compute a network. Weights keep core's order but for convolutions', which become [out, in,
  * kernelHeight, kernelWidth]; a value is transposed where a layer needs the other layout, once, and nowhere else.
  * Dropout is left out.
  */
-export function translate(network: Network, parameters: Parameters, options: Translation): Graph {
+export function translate(network: Network, parameters: Weights, options: Translation): Graph {
   const translator = new Translator(parameters, options);
   const values = new Map<string, Value>([[inputName, translator.input(network.inputShape)]]);
   for (const node of network.nodes) {
@@ -50,12 +53,12 @@ export function translate(network: Network, parameters: Parameters, options: Tra
 const inputTensor = "x";
 
 class Translator {
-  readonly #parameters: Parameters;
+  readonly #parameters: Weights;
   readonly #options: Translation;
   readonly #nodes: GraphNode[] = [];
   readonly #initializers: Initializer[] = [];
 
-  constructor(parameters: Parameters, options: Translation) {
+  constructor(parameters: Weights, options: Translation) {
     this.#parameters = parameters;
     this.#options = options;
   }

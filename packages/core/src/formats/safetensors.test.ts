@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, inject, test } from "vitest";
 import { CheckpointError } from "../errors.ts";
-import { readSafetensors, writeSafetensors, type SafetensorsTensor } from "./safetensors.ts";
+import { pieces } from "../pieces.ts";
+import {
+  readSafetensors,
+  safetensorsPieces,
+  writeSafetensors,
+  type SafetensorsTensor,
+} from "./safetensors.ts";
 
 const anyTensor: fc.Arbitrary<SafetensorsTensor> = fc
   .tuple(
@@ -318,6 +324,27 @@ test("a mutated header is read or refused, whatever its pieces say, and from a B
     { numRuns: 3000 * inject("soak") },
   );
   expect(read).toBeGreaterThan(0); // some changes are harmless: the test has seen both
+});
+
+test("a file in pieces of any size holds what it holds as a whole, whatever its arrays straddle", () => {
+  fc.assert(
+    fc.property(anyFile, fc.integer({ min: 1, max: 300 }), (entries, pieceBytes) => {
+      const whole = writeSafetensors(new Map(entries), { a: "b" });
+      const written = safetensorsPieces(new Map(entries), { a: "b" }, pieceBytes);
+      const read = readSafetensors([...pieces(whole, pieceBytes)], "f");
+
+      expect(written.every(({ length }) => length <= pieceBytes)).toBe(true);
+      expect(Buffer.concat(written).equals(whole)).toBe(true);
+      expect(read).toEqual(readSafetensors(whole, "f"));
+    }),
+  );
+});
+
+test("a file of no piece, and one whose pieces end too early, are refused as a whole would be", () => {
+  const whole = writeSafetensors(new Map([["w", { dtype: "F32", shape: [2], data: Float32Array.of(1, 2) }]]));
+
+  expect(() => readSafetensors([], "f")).toThrow("it has 0 bytes");
+  expect(() => readSafetensors([...pieces(whole, 3)].slice(0, -1), "f")).toThrow("behind the file's end");
 });
 
 test("a mutated file is read or refused with DAMAGED, and nothing else happens", () => {

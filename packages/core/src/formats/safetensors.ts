@@ -1,4 +1,5 @@
 import { CheckpointError } from "../errors.ts";
+import { largestPieceBytes, pieces } from "../pieces.ts";
 import { elements, type Shape } from "../tensor.ts";
 import { isTypedArray, type TypedArrayKind } from "../typed-array.ts";
 import { findJsonFlaw, type JsonFlaw } from "./json-flaw.ts";
@@ -94,16 +95,37 @@ function isDtype(name: unknown): name is SafetensorsDtype {
 }
 
 /**
- * Writes arrays as one safetensors file. The same arrays and metadata give the same bytes, whatever their order: elements
- * of 8 bytes first, then smaller ones, so that all are aligned; by name within a size.
+ * Writes arrays as one safetensors file: the pieces of `safetensorsPieces` in one array, which has to hold them.
  *
- * @param metadata - texts by name
- * @throws CheckpointError (`BAD_VALUE`) when a tensor's type, shape and data do not fit, or it is called `__metadata__`
+ * @throws CheckpointError (`BAD_VALUE`) as `safetensorsPieces`
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  const parts = safetensorsPieces(tensors, metadata);
+  const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    file.set(part, at);
+    at += part.length;
+  }
+  return file;
+}
+
+/**
+ * A safetensors file of any size, as pieces that follow each other: views of the arrays, behind one of the header. The same arrays and metadata give the same bytes, whatever their order: elements
+ * of 8 bytes first, then smaller ones, so that all are aligned; by name within a size.
+ *
+ * @param metadata - texts by name
+ * @param pieceBytes - of the largest piece
+ * @throws CheckpointError (`BAD_VALUE`) when a tensor's type, shape and data do not fit, or it is called `__metadata__`
+ */
+export function safetensorsPieces(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+  pieceBytes: number = largestPieceBytes,
+): readonly Uint8Array[] {
   const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
   const sorted = [...tensors].sort(
     ([a, { data: x }], [b, { data: y }]) => y.BYTES_PER_ELEMENT - x.BYTES_PER_ELEMENT || byName(a, b),
@@ -133,16 +155,10 @@ export function writeSafetensors(
   const json = new TextEncoder().encode(headerJson(entries));
   // Spaces behind the header keep the arrays aligned; the format asks for it.
   const headerBytes = Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(lengthBytes + headerBytes + end);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  file.set(json, lengthBytes);
-  file.fill(0x20, lengthBytes + json.length, lengthBytes + headerBytes);
-  let at = lengthBytes + headerBytes;
-  for (const [, { data }] of sorted) {
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
-  return file;
+  const header = new Uint8Array(lengthBytes + headerBytes).fill(0x20, lengthBytes + json.length);
+  new DataView(header.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  header.set(json, lengthBytes);
+  return [header, ...sorted.map(([, { data }]) => data)].flatMap((part) => [...pieces(part, pieceBytes)]);
 }
 
 // Not JSON.stringify of an object: it would move names that look like numbers to the front and lose `__proto__`.
@@ -151,27 +167,31 @@ function headerJson(entries: readonly (readonly [string, unknown])[]): string {
 }
 
 /**
- * Reads a safetensors file. Arrays are views of `bytes` where their place is aligned, copies elsewhere.
+ * Reads a safetensors file. Arrays are views of `bytes` where they lie in one piece and their place is aligned, copies elsewhere.
  *
+ * @param bytes - the file; one larger than an array can be comes in several pieces, in order
  * @param name - what messages call the file
  * @throws CheckpointError (`DAMAGED`) when anything in it is not as the format says: a header that is too long, no JSON or has
  *   a key twice, an unknown type, sizes that do not fit, arrays that overlap, leave holes or end elsewhere than the file;
  *   (`UNSUPPORTED_TYPE`) for floats of 4, 6 or 8 bits and complex numbers
  */
-export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFile {
+export function readSafetensors(bytes: Uint8Array | readonly Uint8Array[], name: string): SafetensorsFile {
+  const file = isTypedArray(bytes, "Uint8Array") ? [bytes] : bytes;
+  const size = file.reduce((sum, { length }) => sum + length, 0);
   // Names and texts in a message are the file's: none may move the cursor of a terminal.
   const refuse = (code: string, message: string, cause?: unknown): never => {
     throw new CheckpointError(code, `${name} ${message}`, { cause });
   };
   const damaged = (what: string, cause?: unknown): never =>
     refuse("DAMAGED", `is no sound safetensors file: ${what}`, cause);
-  if (bytes.length < lengthBytes) damaged(`it has ${bytes.length} bytes`);
-  const claimed = new DataView(bytes.buffer, bytes.byteOffset, lengthBytes).getBigUint64(0, true);
-  if (claimed > largestHeaderBytes || Number(claimed) > bytes.length - lengthBytes) {
-    damaged(`its header claims ${claimed} bytes, the file has ${bytes.length}`);
+  if (size < lengthBytes) damaged(`it has ${size} bytes`);
+  const first = part(file, 0, lengthBytes, "U8");
+  const claimed = new DataView(first.buffer, first.byteOffset, lengthBytes).getBigUint64(0, true);
+  if (claimed > largestHeaderBytes || Number(claimed) > size - lengthBytes) {
+    damaged(`its header claims ${claimed} bytes, the file has ${size}`);
   }
   const start = lengthBytes + Number(claimed);
-  const header = parseHeader(bytes.subarray(lengthBytes, start), damaged);
+  const header = parseHeader(part(file, lengthBytes, start, "U8"), damaged);
 
   const metadata = new Map<string, string>();
   const entries: { key: string; dtype: SafetensorsDtype; shape: number[]; from: number; to: number }[] = [];
@@ -207,11 +227,11 @@ export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFil
     if (offsets?.length !== 2 || from === undefined || to === undefined)
       return damaged(`"${key}" has no place`);
     // The product in whole numbers of any size: a shape may be made to overflow.
-    const size = shape.reduce(
+    const expected = shape.reduce(
       (product, dimension) => product * BigInt(dimension),
       BigInt(arrays[dtype].BYTES_PER_ELEMENT),
     );
-    if (from > to || BigInt(to - from) !== size) {
+    if (from > to || BigInt(to - from) !== expected) {
       return damaged(`"${key}" of shape [${shape.join(", ")}] and type ${dtype} lies at ${from} to ${to}`);
     }
     entries.push({ key, dtype, shape, from, to });
@@ -223,11 +243,11 @@ export function readSafetensors(bytes: Uint8Array, name: string): SafetensorsFil
   let end = 0;
   for (const { key, dtype, shape, from, to } of entries) {
     if (from !== end) damaged(`"${key}" begins at ${from}, the array before it ends at ${end}`);
-    if (to > bytes.length - start) damaged(`"${key}" ends at ${to}, behind the file's end`);
-    tensors.set(key, { dtype, shape, data: view(bytes.subarray(start + from, start + to), dtype) });
+    if (to > size - start) damaged(`"${key}" ends at ${to}, behind the file's end`);
+    tensors.set(key, { dtype, shape, data: part(file, start + from, start + to, dtype) });
     end = to;
   }
-  if (start + end !== bytes.length) damaged(`its arrays have ${end} bytes, the file ${bytes.length - start}`);
+  if (start + end !== size) damaged(`its arrays have ${end} bytes, the file ${size - start}`);
   return { tensors, metadata };
 }
 
@@ -268,13 +288,36 @@ function wholeNumbers(value: unknown): number[] | undefined {
     : undefined;
 }
 
-function view(bytes: Uint8Array, dtype: SafetensorsDtype): SafetensorsData {
-  const constructor = arrays[dtype];
-  // Not `slice`: that of a Buffer copies nothing.
-  const aligned = bytes.byteOffset % constructor.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
-  return new constructor(
-    aligned.buffer as ArrayBuffer,
-    aligned.byteOffset,
-    aligned.byteLength / constructor.BYTES_PER_ELEMENT,
-  );
+/** The elements from byte `from` to `to` of a file: a view where they lie in one piece, aligned, else a copy. */
+function part<D extends SafetensorsDtype>(
+  file: readonly Uint8Array[],
+  from: number,
+  to: number,
+  dtype: D,
+): SafetensorsArrays[D] {
+  const constructor: ArrayConstructor<SafetensorsArrays[D]> = arrays[dtype];
+  const length = (to - from) / constructor.BYTES_PER_ELEMENT;
+  const found = within(file, from, to);
+  const [only = new Uint8Array(0), next] = found;
+  if (next === undefined && only.byteOffset % constructor.BYTES_PER_ELEMENT === 0)
+    return new constructor(only.buffer as ArrayBuffer, only.byteOffset, length);
+  const buffer = new ArrayBuffer(to - from);
+  let at = 0;
+  for (const piece of found) {
+    new Uint8Array(buffer, at, piece.length).set(piece);
+    at += piece.length;
+  }
+  return new constructor(buffer, 0, length);
+}
+
+/** What each piece has of the bytes from `from` to `to`. */
+function within(file: readonly Uint8Array[], from: number, to: number): readonly Uint8Array[] {
+  const found: Uint8Array[] = [];
+  let start = 0;
+  for (const piece of file) {
+    const end = start + piece.length;
+    if (end > from && start < to) found.push(piece.subarray(Math.max(0, from - start), to - start));
+    start = end;
+  }
+  return found;
 }
