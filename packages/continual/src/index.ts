@@ -41,7 +41,7 @@ export { hashParameters } from "./parameters-hash.ts";
 export { permutedScenario, permutedTransform, type PermutedScenarioOptions } from "./permuted-scenario.ts";
 export type { LearnerResult, RunResult, TaskResult } from "./result.ts";
 export { readResult } from "./stored-result.ts";
-export { isCheckPending, run, type RunOptions } from "./run.ts";
+export { run, type RunOptions } from "./run.ts";
 export { CheckpointFolder, eventsFile, resultFile, type CheckpointPlace } from "./run-folder.ts";
 export {
   readCheckpoint,

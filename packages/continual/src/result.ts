@@ -59,6 +59,8 @@ export interface RunResult extends LearnerResult {
    * or at the end a fresh process that had.
    */
   readonly bitExactCheckedIn: "memory" | "checkpoint" | "fresh-process";
+  /** Whether a check in a fresh process is still to come: the run ended before it had. Resumed, the run makes it and is done. */
+  readonly isCheckPending: boolean;
   readonly controls: Readonly<Record<string, LearnerResult>>;
 }
 

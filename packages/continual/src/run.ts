@@ -229,7 +229,7 @@ async function runAll(
       return found;
     }
     // First, so that nothing that befalls the check takes the result of hours with it.
-    await folder.writeResult(withWarnings(found, [checkPending]));
+    await folder.writeResult({ ...withWarnings(found, [checkPending]), isCheckPending: true });
     const result = await verified(found, verifier, folder, log);
     await folder.writeResult(result);
     return result;
@@ -261,6 +261,7 @@ function assemble(scenario: Scenario, records: readonly RunRecord[], options: Ru
     precision: options.backend.precision,
     ...method!,
     bitExactCheckedIn: options.makeLearner === undefined ? "memory" : "checkpoint",
+    isCheckPending: false,
     controls: Object.fromEntries(controls.map((control, i) => [records[i + 1]!.learner, control])),
   };
 }
@@ -270,11 +271,6 @@ const checkPending: RunEventBody = {
   message:
     "the run ended before its check in a fresh process had: what was checked here counts; resume the run, and it is checked",
 };
-
-/** Whether a result was written and the check that was to follow never ended: the run is done when it has been resumed. */
-export function isCheckPending({ warnings }: RunResult): boolean {
-  return checkPending.type === "warning" && warnings.includes(checkPending.message);
-}
 
 /** The result with what a fresh process finds of it, or with the warning that there was none. */
 async function verified(

@@ -33,6 +33,7 @@ export async function readResult(run: string): Promise<RunResult | null> {
     precision: oneOf<Precision>(file, "precision", ["float32", "bf16"], path),
     ...figuresOf(file),
     bitExactCheckedIn: oneOf(file, "bitExactCheckedIn", ["memory", "checkpoint", "fresh-process"], path),
+    isCheckPending: file.keys.includes("isCheckPending") && file.boolean("isCheckPending"), // not in older files
     controls: Object.fromEntries(controls.keys.map((name) => [name, figuresOf(controls.object(name))])),
   };
 }

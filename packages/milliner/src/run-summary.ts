@@ -9,7 +9,7 @@ export interface RunSummary {
   readonly name: string;
   readonly settings: Settings;
   readonly notes: RunNotes;
-  /** Whether `result.json` is there. */
+  /** Whether its result is there, and has been checked where it was to be. */
   readonly isDone: boolean;
   /** Tasks that are learned, with the accuracy that each had when its training ended. */
   readonly learned: readonly { readonly name: string; readonly accuracy: number; readonly epochs: number }[];
@@ -39,7 +39,7 @@ export async function summariseRun(run: string): Promise<RunSummary> {
     name,
     settings,
     notes,
-    isDone: result !== null,
+    isDone: result !== null && !result.isCheckPending,
     learned:
       record?.learned.map(({ name: task, accuracy, epochs }) => ({ name: task, accuracy, epochs })) ?? [],
     acc: result?.acc ?? null,

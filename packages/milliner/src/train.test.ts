@@ -7,6 +7,7 @@ import { inspectModel } from "@milliner/onnx";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tinyDataset, tinySettings } from "../test/tiny-dataset.ts";
 import { exportRun } from "./export-run.ts";
+import { summariseRun } from "./run-summary.ts";
 import { train } from "./train.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "milliner train "));
@@ -167,15 +168,15 @@ test("a result that was to be checked yet is not the end of a run: resumed, it g
   const out = join(folder, "checked later");
   cpSync(memory, out, { recursive: true });
   const path = join(out, "result.json");
-  const result = JSON.parse(readFileSync(path, "utf8")) as { warnings: string[] };
-  result.warnings.push(
-    "the run ended before its check in a fresh process had: what was checked here counts; resume the run, and it is checked",
-  );
-  writeFileSync(path, JSON.stringify(result));
+  const result = JSON.parse(readFileSync(path, "utf8")) as object;
+  const said = "in whatever words this was said then";
+  writeFileSync(path, JSON.stringify({ ...result, isCheckPending: true, warnings: [said] }));
 
+  expect(await summariseRun(out)).toMatchObject({ isDone: false });
   const resumed = await train({ dataset, out, resume: true, threads: 1 });
 
-  expect(resumed).toMatchObject({ wasDone: false, result: { warnings: [] } });
+  expect(resumed).toMatchObject({ wasDone: false, result: { isCheckPending: false, warnings: [] } });
+  expect(await summariseRun(out)).toMatchObject({ isDone: true });
 });
 
 /** A copy of a run whose `run.yaml` somebody has edited since. */

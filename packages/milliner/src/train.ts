@@ -10,7 +10,6 @@ import {
 } from "@milliner/core";
 import {
   CheckpointFolder,
-  isCheckPending,
   readResult,
   run,
   withPromisesKept,
@@ -224,11 +223,11 @@ async function begunIn(folder: string): Promise<RunFile | null> {
   );
 }
 
-/** The result of a run that is done; null for one that is not, that was not checked yet as it was to be, or whose result cannot be read: it is written anew then. */
+/** The result of a run that is done, its check too; null for another, or where it cannot be read: it is written anew then. */
 async function doneIn(folder: string): Promise<RunResult | null> {
   try {
     const result = await readResult(folder);
-    return result === null || isCheckPending(result) ? null : result;
+    return result?.isCheckPending === true ? null : result;
   } catch (error) {
     if (error instanceof CheckpointError) return null;
     throw error;
