@@ -1,4 +1,5 @@
 import { scaleLinear, scaleQuantize } from "d3-scale";
+import { columnBlocks } from "./column-blocks.ts";
 import { percent, points, short } from "./figure-text.ts";
 import type { History, RunHistory } from "./history.ts";
 import { html, type Html } from "./html.ts";
@@ -49,9 +50,9 @@ export function accuracyMatrix({ method, controls }: RunHistory): Html {
   const digits = columns > 12 ? 0 : 1;
   const text = (value: number): string => (value * 100).toFixed(digits);
 
-  const cell = (t: number, j: number): Html => {
+  const cell = (t: number, j: number): Html | null => {
     const value = matrix[t]?.[j] ?? null;
-    if (value === null) return html`<td class="blank"><span class="hidden">not measured</span></td>`;
+    if (value === null) return null;
     const what = `Task ${j} (${name(j)}) after task ${t}: ${percent(value)}`;
     if (j > t) return html`<td class="early" title="${what}, before it was learned">${text(value)}</td>`;
     const then = matrix[j]?.[j] ?? null;
@@ -67,23 +68,20 @@ export function accuracyMatrix({ method, controls }: RunHistory): Html {
         <span class="no">${j}</span><span class="name">${short(name(j), 24)}</span>
       </th>`,
   );
-  const rows = matrix.map(
-    (_, t) =>
-      html`<tr>
-        <th scope="row"><span class="no">${t}</span> ${short(name(t), 18)}</th>
-        ${indices.map((j) => cell(t, j))}
-      </tr>`,
-  );
-  const ends = [...controls].flatMap((control) => {
+  const rows = matrix.map((_, t) => ({
+    name: html`<span class="no">${t}</span> ${short(name(t), 18)}`,
+    cells: indices.map((j) => cell(t, j)),
+  }));
+  const ends = controls.flatMap((control) => {
     const last = control.matrix.length === columns ? control.matrix.at(-1)! : null;
-    return last === null
-      ? []
-      : [
-          html`<tr>
-            <th scope="row">${control.learner}</th>
-            ${indices.map((j) => controlCell(last[j] ?? null, class_, text))}
-          </tr>`,
-        ];
+    if (last === null) return [];
+    const cells = indices.map((j) => controlCell(last[j] ?? null, class_, text));
+    return [{ name: html`${short(control.learner, 18)}`, cells }];
+  });
+  const table = columnBlocks({
+    className: `matrix${columns > 10 ? " many" : ""}${columns > 18 ? " crowd" : ""}`,
+    head,
+    groups: [{ className: "", rows }, ...(ends.length === 0 ? [] : [{ className: "ends", rows: ends }])],
   });
   return html`<div
       class="scroll"
@@ -92,24 +90,7 @@ export function accuracyMatrix({ method, controls }: RunHistory): Html {
       aria-label="Accuracy matrix"
       aria-describedby="matrix-note"
     >
-      <table class="matrix${columns > 10 ? " many" : ""}${columns > 18 ? " crowd" : ""}">
-        <thead>
-          <tr>
-            <td></td>
-            ${head}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-        ${
-          ends.length === 0
-            ? null
-            : html`<tbody class="ends">
-                ${ends}
-              </tbody>`
-        }
-      </table>
+      ${table}
     </div>
     <p class="note" id="matrix-note">
       Row: after learning that task. Column: accuracy on its test set, in percent. Outlined: the task just
@@ -125,10 +106,8 @@ function controlCell(
   value: number | null,
   class_: (value: number) => number,
   text: (value: number) => string,
-): Html {
-  return value === null
-    ? html`<td class="blank"><span class="hidden">not measured</span></td>`
-    : html`<td class="h${class_(value)}">${text(value)}</td>`;
+): Html | null {
+  return value === null ? null : html`<td class="h${class_(value)}">${text(value)}</td>`;
 }
 
 function lastRows(controls: readonly History[]): readonly number[] {

@@ -1,4 +1,5 @@
 import { counted } from "../counted.ts";
+import { columnBlocks } from "./column-blocks.ts";
 import { short } from "./figure-text.ts";
 import { isOn, maskBytes, type RunHistory } from "./history.ts";
 import { html, type Html } from "./html.ts";
@@ -136,31 +137,18 @@ function overlap(space: Space, name: (task: number) => string): Html {
 
 function overlapTable({ rows }: Space, name: (task: number) => string): Html {
   const head = rows.map(({ task }) => html`<th scope="col" title="${name(task)}">${task}</th>`);
-  const body = rows.map(({ task, bytes }, i) => {
-    const cells = rows.map(
+  const body = rows.map(({ task, bytes }, i) => ({
+    name: html`<span class="no">${task}</span> ${short(name(task), 18)}`,
+    cells: rows.map(
       (other, j) => html`<td${i === j ? html` class="own"` : null}>${sharedUnits(bytes, other.bytes)}</td>`,
-    );
-    return html`<tr>
-      <th scope="row"><span class="no">${task}</span> ${short(name(task), 18)}</th>
-      ${cells}
-    </tr>`;
-  });
+    ),
+  }));
   return html`<div class="scroll">
-    <table class="plain overlap">
-      <caption>
-        Units that the task of the row and the task of the column both use; outlined: all units of a task.
-      </caption>
-      <thead>
-        <tr>
-          <td></td>
-          ${head}
-        </tr>
-      </thead>
-      <tbody>
-        ${body}
-      </tbody>
-    </table>
-  </div>`;
+      ${columnBlocks({ className: "plain overlap", head, groups: [{ className: "", rows: body }] })}
+    </div>
+    <p class="note">
+      Units that the task of the row and the task of the column both use; outlined: all units of a task.
+    </p>`;
 }
 
 function sharedUnits(a: Uint8Array, b: Uint8Array): number {

@@ -37,12 +37,13 @@ main>section{padding:34px 0 0;margin-top:34px;border-top:1px solid var(--rule)}
 .figures dd{margin:0}
 .figures b{display:block;font-size:25px;line-height:1.3;letter-spacing:-.02em;font-weight:620;font-variant-numeric:tabular-nums;white-space:nowrap}
 .figures dd span{display:block;color:var(--soft);font-size:12.5px;line-height:1.35;overflow-wrap:anywhere}
-.note,.none,caption{color:var(--soft);font-size:13.5px;line-height:1.45}
+.note,.none{color:var(--soft);font-size:13.5px;line-height:1.45}
 .note,.none{margin:8px 0;max-width:54em;text-wrap:pretty}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th{font-weight:500;text-align:left}
-caption{caption-side:bottom;text-align:left;padding:10px 0 0;max-width:46em}
+.blocks{display:flex;align-items:flex-start}.blocks table{flex:none}
+@media screen{.again{padding:0!important;min-width:0!important}.again span{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}
 .no{color:var(--soft);font-size:12px;font-variant-numeric:tabular-nums;margin-right:3px}
 .matrix{border-collapse:separate;border-spacing:3px}
 .matrix th{font-size:13.5px;padding:3px 8px 3px 0;white-space:nowrap}
@@ -51,6 +52,7 @@ caption{caption-side:bottom;text-align:left;padding:10px 0 0;max-width:46em}
 .matrix tbody td{min-width:76px;padding:8px 6px;text-align:center;border-radius:4px;font-size:14.5px}
 .matrix.many tbody td{min-width:44px;padding:5px 3px;font-size:13px}.matrix.many .name{display:none}
 .matrix.crowd{border-spacing:1px}.matrix.crowd tbody td{min-width:25px;padding:3px 0;font-size:11.5px;border-radius:2px}.matrix.crowd thead th{padding:0 0 3px}.matrix.crowd tbody th{padding:0 6px 0 0;font-size:12px}.matrix.crowd .own{box-shadow:inset 0 0 0 1.5px var(--ink)}
+.matrix .blank::before{content:"\\a0"}
 .matrix .own{box-shadow:0 0 0 2px var(--ink);font-weight:650}
 .matrix .early{color:var(--soft);background:var(--wash)}
 .matrix .ends::before{content:"";display:block;height:9px}
@@ -70,7 +72,7 @@ ${heatStyle("light")}
 .plain td.none{white-space:normal;text-align:left;font-weight:400}
 .meter+span{display:inline-block;min-width:3.2em}
 .plain .own{box-shadow:inset 0 0 0 1px var(--soft)}
-.overlap{width:auto}.plain.overlap td,.plain.overlap th{padding:5px 9px}.plain.overlap th:first-child{padding-left:0}
+.overlap{width:auto}.overlap th{white-space:nowrap}.plain.overlap td,.plain.overlap th{padding:5px 9px}.plain.overlap th:first-child{padding-left:0}
 .key{display:inline-block;width:11px;height:11px;margin-right:8px;border-radius:2px;background:var(--c)}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:var(--soft);font-variant-numeric:tabular-nums}
@@ -118,5 +120,11 @@ footer{margin-top:48px;padding-bottom:36px;color:var(--soft);font-size:13px;over
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 a:focus-visible,summary:focus-visible,[tabindex]:focus-visible{outline:2px solid var(--s0);outline-offset:2px}
 @media (max-width:560px){main,footer{padding:0 16px}header{padding-top:28px}h1{font-size:29px}.verdict{font-size:17px}.figures{grid-template-columns:1fr 1fr}.matrix{border-spacing:2px}.matrix tbody td{min-width:42px;padding:7px 1px;font-size:13.5px}.matrix thead .name{display:none}.matrix th{max-width:112px;overflow:hidden;text-overflow:ellipsis}.curve.wide{display:none}.curve.narrow{display:block}.mask th{max-width:90px;overflow:hidden;text-overflow:ellipsis}}
-@media print{body{font-size:11pt}main,footer{max-width:none;padding:0}header{padding-top:0}main>section{margin-top:20px;padding-top:18px}h2{break-after:avoid}tr,svg,.space{break-inside:avoid}.scroll{overflow:visible}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+@media print{body{font-size:11pt}main,footer{max-width:none;padding:0}header{padding-top:0}main>section{margin-top:20px;padding-top:18px}h2{break-after:avoid}tr,svg,.space{break-inside:avoid}.scroll{overflow:visible}pre{white-space:pre-wrap;overflow-wrap:anywhere}
+th,td{line-height:1.3}.plain th,.plain td{padding-top:3px;padding-bottom:3px}
+.blocks{display:block}.blocks table+table{margin-top:14px}.bare{display:none}
+.blocks tbody th{max-width:130px;overflow:hidden;text-overflow:ellipsis}.blocks .overlap th:first-child{min-width:0}
+.matrix tbody td{min-width:40px;padding:6px 2px}.matrix.many{border-spacing:1px}.matrix.many tbody td{min-width:24px;padding:4px 1px}
+.matrix.crowd tbody td{min-width:20px;padding:2px 0;font-size:10px}.plain.overlap td,.plain.overlap th{padding:3px 2px;font-size:10px}
+*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 `;
