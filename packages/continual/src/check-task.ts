@@ -1,6 +1,6 @@
 import { ConfigError } from "@milliner/core";
 import { brief } from "./stored-json.ts";
-import type { Split, Task } from "./task.ts";
+import { taskInWords, type Split, type Task } from "./task.ts";
 
 /** One of the sets of a task. */
 export type TaskSet = "train" | "validation" | "test";
@@ -35,7 +35,7 @@ export function checkTask(task: Task, sets: readonly TaskSet[]): void {
 
 /** As messages call it. */
 export function nameOfSet(task: Task, set: TaskSet): string {
-  return `the ${setNames[set]} of task ${task.id} ("${task.name}")`;
+  return `the ${setNames[set]} of ${taskInWords(task)}`;
 }
 
 function checkSplit(name: string, split: Split | undefined, classes: number): void {

@@ -18,7 +18,7 @@ import type { CheckpointReader, CheckpointWriter, RunContext } from "./learner.t
 import { located } from "./located.ts";
 import { storedFloats } from "./stored-floats.ts";
 import { brief, StoredJson } from "./stored-json.ts";
-import type { Task } from "./task.ts";
+import { taskInWords, type Task } from "./task.ts";
 
 /**
  * The published schedule: SGD with a patience. After `lrPatience` epochs without a better validation loss the learning rate
@@ -265,15 +265,14 @@ export async function fit(
   if (state.isWithinEpoch) {
     throw new ConfigError(
       "TASK_UNFINISHED",
-      `task ${task.id} ("${task.name}") was stopped within epoch ${state.epoch + 1}; load a checkpoint to go on`,
+      `${taskInWords(task)} was stopped within epoch ${state.epoch + 1}; load a checkpoint to go on`,
     );
   }
   const { train } = task;
   const { epochs } = schedule;
   const batches = Math.ceil(train.size / schedule.batchSize);
   const shuffle = new Stream(run.seed, `shuffle/${task.id}`);
-  const place = (where: string): string =>
-    `task ${task.id} ("${task.name}"), epoch ${state.epoch + 1}, ${where}`;
+  const place = (where: string): string => `${taskInWords(task)}, epoch ${state.epoch + 1}, ${where}`;
   const finite = (loss: number, where: string): void => {
     if (Number.isFinite(loss)) return;
     throw new NumericError("NON_FINITE_LOSS", `the loss became ${loss} in ${place(where)}; try a smaller lr`);

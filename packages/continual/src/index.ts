@@ -60,6 +60,6 @@ export { storedFloats } from "./stored-floats.ts";
 export { readStoredFile } from "./stored-file.ts";
 export { StoredJson } from "./stored-json.ts";
 export { supervised, type SupervisedOptions } from "./supervised.ts";
-export type { Scenario, Split, Task } from "./task.ts";
+export { taskInWords, type Scenario, type Split, type Task } from "./task.ts";
 export { publishedValidationShare, splitValidation } from "./validation.ts";
 export { verifyRun, type Verification } from "./verify-run.ts";

@@ -3,7 +3,7 @@ import { ConfigError, type Backend, type Tensor } from "@milliner/core";
 import { evaluate, type Evaluation } from "./evaluate.ts";
 import type { Learner } from "./learner.ts";
 import { located } from "./located.ts";
-import type { Task } from "./task.ts";
+import { taskInWords, type Task } from "./task.ts";
 
 /**
  * Accuracy on a task's test set, and the SHA-256 of all its logits, bit for bit, in the order of the images.
@@ -50,5 +50,5 @@ function ofBackend(backend: Backend, logits: Tensor): Tensor {
 }
 
 function onTestSet(learner: Learner, task: Task, measure: () => Evaluation): Evaluation {
-  return located(() => `"${learner.name}" on the test set of task ${task.id} ("${task.name}")`, measure);
+  return located(() => `"${learner.name}" on the test set of ${taskInWords(task)}`, measure);
 }

@@ -21,7 +21,7 @@ import type { CheckpointReader, CheckpointWriter, RunContext, TaskRecord } from 
 import { MultiHead, multiHeadKeys, type MultiHeadOptions } from "./multi-head.ts";
 import { StoredJson } from "./stored-json.ts";
 import { supervised } from "./supervised.ts";
-import type { Task } from "./task.ts";
+import { taskInWords, type Task } from "./task.ts";
 
 /** What a method with a shared body is made of. */
 export interface MultiHeadTrainingOptions extends MultiHeadOptions {
@@ -73,7 +73,7 @@ export class MultiHeadTraining {
     const { schedule = publishedSchedule, backend } = this.#options;
     if (this.#fit?.task !== task.id) {
       if (this.heads.tasks.includes(task.id)) {
-        throw new ConfigError("TASK_LEARNED", `task ${task.id} ("${task.name}") has been learned already`);
+        throw new ConfigError("TASK_LEARNED", `${taskInWords(task)} has been learned already`);
       }
       this.#fit = startFit(task, schedule, this.#fit);
       this.heads.addTask(task.id, task.classes.length);

@@ -380,6 +380,11 @@ describe("is refused before anything has changed:", () => {
       { scenario: { ...scenario, tasks: [...scenario.tasks].reverse() } },
       "BAD_SCENARIO",
     ],
+    [
+      "two tasks of one name",
+      { scenario: { ...scenario, tasks: scenario.tasks.map((task) => ({ ...task, name: "odd" })) } },
+      "BAD_SCENARIO",
+    ],
     ["half a seed", { seed: 0.5 }, "BAD_VALUE"],
   ])("%s", async (_, setting, code) => {
     const folder = join(parent, "run");

@@ -12,7 +12,7 @@ import { summarise, type LearnerResult, type RunResult } from "./result.ts";
 import { RunFolder } from "./run-folder.ts";
 import { identifyTasks } from "./run-identity.ts";
 import type { RunRecord } from "./run-record.ts";
-import type { Scenario } from "./task.ts";
+import { taskInWords, type Scenario } from "./task.ts";
 import type { Verification } from "./verify-run.ts";
 
 /** How a scenario is run. */
@@ -164,6 +164,14 @@ function checkScenario({ name, tasks }: Scenario): void {
     throw new ConfigError(
       "BAD_SCENARIO",
       `task ${tasks[wrong]!.id} of scenario ${name} stands at position ${wrong}`,
+    );
+  }
+  const twice = tasks.find((task) => tasks.findIndex((other) => other.name === task.name) !== task.id);
+  if (twice !== undefined) {
+    const first = tasks.findIndex((other) => other.name === twice.name);
+    throw new ConfigError(
+      "BAD_SCENARIO",
+      `${taskInWords(twice)} of scenario ${name} is called as task ${first} is; give each a name of its own`,
     );
   }
   for (const task of tasks) checkTask(task, ["train", "validation", "test"]);

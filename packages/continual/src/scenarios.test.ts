@@ -25,6 +25,12 @@ function countedImages(count: number): ImageSet {
 
 const dataset: Dataset = createDataset("counted", countedImages(48), countedImages(24));
 
+function oneImageOfEach(classes: readonly string[]): ImageSet {
+  const count = classes.length;
+  const images = { images: new Uint8Array(count), shape: [1, 1, 1] as const, count };
+  return createImageSet(images, Array.from(classes.keys()), classes);
+}
+
 function values(split: Split, positions?: readonly number[]): number[] {
   const wanted = positions ?? Array.from({ length: split.size }, (_, i) => i);
   const into = new Float32Array(wanted.length * 6);
@@ -155,10 +161,50 @@ describe("a split scenario", () => {
 
   test("a task whose classes have no image is refused by its part, number and classes", () => {
     const lacking = createDataset("lacking", countedImages(48), countedImages(4)); // labels 0..3 only
-    const cut = (): unknown => splitScenario(lacking, { seed: 1 });
+    const cut = (): unknown => splitScenario(lacking, { seed: 1, validationShare: 0 });
 
     expect(cut).toThrow(expect.objectContaining({ code: "EMPTY_SPLIT" }));
-    expect(cut).toThrow("the test set of task 2 (four, five) has no images");
+    expect(cut).toThrow('the test set of task 2 ("four, five") has no images');
+  });
+
+  test.each([
+    [
+      ["a", "b, c", "a, b", "c"],
+      ['a, "b, c"', '"a, b", c'],
+    ],
+    [
+      ["a", 'b", "c', "a, b", "c"],
+      ['a, "b\\", \\"c"', '"a, b", c'],
+    ],
+    [
+      ["a", "p", "q", "r", "s", "b to c", "a to b", "t", "u", "v", "w", "c"],
+      ['a to "b to c"', '"a to b" to c'],
+    ],
+  ])(
+    "classes whose names have commas, such as %j, do not make two tasks of one name",
+    (classes, expected) => {
+      const set = oneImageOfEach(classes);
+      const commas = createDataset("commas", set, set);
+
+      const { tasks } = splitScenario(commas, { seed: 1, tasks: 2, validationShare: 0 });
+
+      expect(tasks.map(({ name }) => name)).toEqual(expected);
+    },
+  );
+
+  test("an error about a class of 5,000 letters names its start", () => {
+    const long = "x".repeat(5000);
+    const set = (labels: readonly number[]): ImageSet =>
+      createImageSet(
+        { images: new Uint8Array(labels.length), shape: [1, 1, 1], count: labels.length },
+        labels,
+        ["a", "b", long, "d"],
+      );
+    const lacking = createDataset("lacking", set([0, 1, 2, 3]), set([0, 1]));
+
+    expect(() => splitScenario(lacking, { seed: 1, validationShare: 0 })).toThrow(
+      `the test set of task 1 ("${"x".repeat(37)}...") has no images`,
+    );
   });
 
   test("an error about a task of many classes names the first and the last of them", () => {
@@ -173,7 +219,7 @@ describe("a split scenario", () => {
     const dataset = createDataset("many", set(all), set(all.slice(0, 125)));
 
     expect(() => splitScenario(dataset, { seed: 0, tasks: 2, validationShare: 0 })).toThrow(
-      "the test set of task 1 (class 125 to class 249) has no images",
+      'the test set of task 1 ("class 125 to class 249") has no images',
     );
   });
 

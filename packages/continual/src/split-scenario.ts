@@ -2,7 +2,7 @@ import { checkKeys, ConfigError, Stream, type Transform } from "@milliner/core";
 import { measureNormalisation, type Dataset, type ImageSet, type Normalisation } from "@milliner/data";
 import { located } from "./located.ts";
 import { imageSplit } from "./split.ts";
-import type { Scenario, Task } from "./task.ts";
+import { taskInWords, type Scenario, type Task } from "./task.ts";
 import { checkShare, publishedValidationShare, splitValidation } from "./validation.ts";
 
 /** How a data set is cut into tasks. Give one of `tasks` and `classesPerTask`, or neither. */
@@ -39,17 +39,18 @@ export function splitScenario(dataset: Dataset, options: SplitScenarioOptions): 
   const tasks = groups.map((group, id): Task => {
     const labels = new Map(group.map((label, taskLabel) => [label, taskLabel]));
     const classes = group.map((label) => dataset.classes[label]!);
+    const name = groupName(classes);
     const of = (set: ImageSet, part: string): Uint32Array =>
-      imagesOf(set, labels, `${part} of task ${id} (${groupName(classes)})`);
+      imagesOf(set, labels, `${part} of ${taskInWords({ id, name })}`);
     const images = of(dataset.train, "training set");
     const stream = new Stream(seed, `validation/${id}`);
     const { train, validation } = located(
-      () => `task ${id} (${groupName(classes)})`,
+      () => taskInWords({ id, name }),
       () => splitValidation(images, validationShare, stream, dataset.train.labels),
     );
     return {
       id,
-      name: groupName(classes),
+      name,
       classes,
       transform,
       train: imageSplit(dataset.train, train, { labels, transform }),
@@ -65,8 +66,10 @@ export function splitTransform({ mean, std }: Normalisation): Transform {
   return [{ kind: "normalise", mean, std }];
 }
 
+/** Two groups never have one name: a class whose name could be read as several of them, or as a range, stands in quotes. */
 function groupName(classes: readonly string[]): string {
-  return classes.length <= 5 ? classes.join(", ") : `${classes[0]} to ${classes.at(-1)}`;
+  const names = classes.map((name) => (/,|"| to /.test(name) ? JSON.stringify(name) : name));
+  return names.length <= 5 ? names.join(", ") : `${names[0]} to ${names.at(-1)}`;
 }
 
 function classGroups(dataset: Dataset, options: SplitScenarioOptions): readonly (readonly number[])[] {

@@ -1,4 +1,4 @@
-import type { Transform } from "@milliner/core";
+import { printable, shortened, type Transform } from "@milliner/core";
 
 /** Labelled images of one task, transformed as they are read. Labels are the task's own classes, 0 up. */
 export interface Split {
@@ -33,6 +33,11 @@ export interface Task {
   readonly train: Split;
   readonly validation: Split;
   readonly test: Split;
+}
+
+/** A task as messages call it: number and name, however long that is. */
+export function taskInWords({ id, name }: Pick<Task, "id" | "name">): string {
+  return `task ${id} ("${shortened(printable(String(name)))}")`;
 }
 
 /** A named sequence of tasks with inputs of one shape. */

@@ -33,6 +33,7 @@ export { checkNumber, rangeInWords, smallestNormal, type NumberRange } from "./n
 export { checkKeys, type OptionKeys } from "./option-keys.ts";
 export { largestPieceBytes, pieces } from "./pieces.ts";
 export { printable } from "./printable.ts";
+export { shortened } from "./shortened.ts";
 export { emptyCache, keep, memoryUse, tidy, type Disposable, type MemoryUse } from "./memory.ts";
 export {
   channelSpaces,

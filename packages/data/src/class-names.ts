@@ -4,6 +4,36 @@ import { recogniseFile } from "./file-kind.ts";
 /** A label is a byte. */
 export const maxClasses = 256;
 
+// Names may be as long as a file: messages show their start.
+const mostCharacters = 40;
+
+/** The name of a class as messages show it. */
+export function quotedClass(className: string): string {
+  const all = Array.from(className);
+  const shown = all.length <= mostCharacters ? className : `${all.slice(0, mostCharacters - 3).join("")}...`;
+  return JSON.stringify(shown);
+}
+
+/**
+ * Class names in the one form in which Unicode composes letters (NFC): "é" from one system and "e" with an accent behind it from
+ * another are one name.
+ *
+ * @param owner - what messages call the place that they come from
+ * @throws DataError `BAD_CLASS_NAMES` when two classes have one name
+ */
+export function composedClasses(classes: readonly string[], owner: string): readonly string[] {
+  const composed = classes.map((className) => className.normalize("NFC"));
+  const second = composed.findIndex((className, label) => composed.indexOf(className) !== label);
+  if (second >= 0) {
+    throw new DataError(
+      "BAD_CLASS_NAMES",
+      `${owner}: classes ${composed.indexOf(composed[second]!)} and ${second} are both called ${quotedClass(composed[second]!)}; ` +
+        `give each a name of its own.`,
+    );
+  }
+  return composed;
+}
+
 /**
  * The names of classes from a text file: UTF-8, one name a line, line n naming label n (from 0).
  *

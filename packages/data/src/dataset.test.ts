@@ -225,3 +225,23 @@ test("classes without names are numbered up to the largest label of any set", ()
   expect(numberedClasses(new Uint8Array([0, 1]), new Uint8Array([3, 0]))).toEqual(["0", "1", "2", "3"]);
   expect(numberedClasses(new Uint8Array([255]))).toHaveLength(256);
 });
+
+test("classes are compared as Unicode composes them, and two of one name are refused by its start", () => {
+  const images = { images: Uint8Array.of(9, 9), shape: [1, 1, 1] as const, count: 2 };
+  const long = "x".repeat(5000);
+
+  expect(createImageSet(images, [0, 1], ["cafe\u0301", "tea"]).classes).toEqual(["caf\u00e9", "tea"]);
+  expect(() => createImageSet(images, [0, 1], [long, long])).toThrow(
+    `classes: classes 0 and 1 are both called "${"x".repeat(37)}..."; give each a name of its own.`,
+  );
+});
+
+test("a class of 5,000 letters is told by its start where it is left out", () => {
+  const classes = ["a", "x".repeat(5000)];
+  const images = { images: Uint8Array.of(9), shape: [1, 1, 1] as const, count: 1 };
+  const set = createImageSet(images, [0], classes);
+
+  expect(createDataset("long", set, set).warnings).toEqual([
+    `long has no training images of the class "${"x".repeat(37)}...": it is left out.`,
+  ]);
+});

@@ -1,7 +1,7 @@
 import { types } from "node:util";
 
 import { labelBytes, type Numbers, pixelBytes, type PixelRange, rangeInWords } from "./byte-values.ts";
-import { maxClasses } from "./class-names.ts";
+import { composedClasses, maxClasses, quotedClass } from "./class-names.ts";
 import { DataError } from "./data-error.ts";
 import { checkLabels } from "./idx.ts";
 
@@ -57,6 +57,8 @@ export interface RawImages {
 export interface ImageSetNames {
   readonly images: string;
   readonly labels: string;
+  /** Default: "classes". */
+  readonly classes?: string | undefined;
 }
 
 /**
@@ -68,7 +70,7 @@ export interface ImageSetNames {
  * @param names - what messages call the two parts
  * @returns the set
  * @throws DataError `EMPTY`, `BAD_SHAPE` (shape and pixels disagree), `COUNT_MISMATCH`, `LABEL_OUT_OF_RANGE`,
- *   `BAD_CLASS_NAMES` (more than a byte can tell apart), `UNSUPPORTED_TYPE` (floats without a range),
+ *   `BAD_CLASS_NAMES` (more than a byte can tell apart, or two alike), `UNSUPPORTED_TYPE` (floats without a range),
  *   `VALUE_OUT_OF_RANGE`, `BAD_OPTION` (a range of whole numbers)
  */
 export function createImageSet(
@@ -102,12 +104,13 @@ export function createImageSet(
       `${names.labels} has ${classes.length} classes, but a label is a byte: at most ${maxClasses}; leave some out.`,
     );
   }
+  const composed = composedClasses(classes, names.classes ?? "classes");
   const kept = types.isUint8Array(labels) ? labels : labelBytes(numbersOf(labels), names.labels);
   checkLabels(kept, names.labels, classes.length);
   const { images: values, range } = images;
   const areBytes = types.isUint8Array(values) && range === undefined;
   const bytes = areBytes ? values : pixelBytes(numbersOf(values), names.images, range);
-  return { images: bytes, shape, labels: kept, classes };
+  return { images: bytes, shape, labels: kept, classes: composed };
 }
 
 function numbersOf(values: ArrayLike<number>): Numbers {
@@ -193,7 +196,7 @@ function nearlyBlack(name: string): string {
 }
 
 function leftOut(name: string, dropped: readonly string[], testImages: number): string {
-  const named = dropped.slice(0, 10).map((className) => JSON.stringify(className));
+  const named = dropped.slice(0, 10).map(quotedClass);
   const more = dropped.length > named.length ? ` and ${dropped.length - named.length} more` : "";
   const [what, they] = dropped.length === 1 ? ["class", "it is"] : ["classes", "they are"];
   const tested = testImages > 0 ? `, with ${testImages} test image${testImages === 1 ? "" : "s"}` : "";

@@ -30,7 +30,7 @@ test("what is saved is loaded, plain and gzip, of any number of channels", async
     .record({
       shape: fc.tuple(...[3, 3, 4].map((max) => fc.integer({ min: 1, max }))),
       counts: fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })),
-      classes: fc.array(fc.stringMatching(/^[a-zé/-]{1,8}$/u), { minLength: 1, maxLength: 5 }),
+      classes: fc.uniqueArray(fc.stringMatching(/^[a-zé/-]{1,8}$/u), { minLength: 1, maxLength: 5 }),
       pixel: fc.integer({ min: 2, max: 255 }), // of a set that is nearly black it is warned
     })
     .map(({ shape, counts, classes, pixel }) => {
@@ -151,6 +151,53 @@ test("a file of label names by another name is read, and classes.txt goes before
   expect((await loadFolder(folder)).classes).toEqual(["0", "1", "2"]);
   await rm(join(folder, "classes.txt"));
   expect((await loadFolder(folder)).classes).toEqual(["x", "y", "z"]);
+});
+
+test.each(["Classes.txt", "labels.txt", "class_names.csv", "classes.txt.gz", "letters-mapping.txt", "names"])(
+  "%s, which is nearly called as class names are, is not read, and a warning names it",
+  async (fileName) => {
+    await saveFolder(folder, small(1));
+    await rename(join(folder, "classes.txt"), join(folder, fileName));
+
+    const { classes, warnings } = await loadFolder(folder);
+
+    expect(classes).toEqual(["0", "1", "2"]);
+    expect(warnings).toEqual([
+      `${join(folder, fileName)} is not read: class names stand in classes.txt, a line each; call it so if it names the classes.`,
+    ]);
+  },
+);
+
+test("no warning is about labels of images, or about any file beside the class names", async () => {
+  await saveFolder(folder, small(1));
+  await writeFile(join(folder, "labels.txt"), "x");
+  const { warnings: named } = await loadFolder(folder);
+  await rm(join(folder, "labels.txt"));
+  await rm(join(folder, "classes.txt"));
+  for (const fileName of [
+    "train_labels.csv",
+    "validation-labels.txt",
+    "file_names.txt",
+    "README.md",
+    "class.zip",
+  ])
+    await writeFile(join(folder, fileName), "x");
+
+  expect([named, (await loadFolder(folder)).warnings]).toEqual([[], []]);
+});
+
+test("one class in two forms of Unicode is one class, whichever form the files have", async () => {
+  const [composed, apart] = ["caf\u00e9", "cafe\u0301"];
+  await saveFolder(folder, small(1));
+  await writeFile(join(folder, "classes.txt"), `${apart}\ntea\nwater\n`);
+
+  expect((await loadFolder(folder)).classes).toEqual([composed, "tea", "water"]);
+
+  await writeFile(join(folder, "classes.txt"), `${apart}\ntea\n${composed}\n`);
+  await expect(loadFolder(folder)).rejects.toMatchObject({
+    code: "BAD_CLASS_NAMES",
+    message: `${join(folder, "classes.txt")}: classes 0 and 2 are both called "${composed}"; give each a name of its own.`,
+  });
 });
 
 test("files are recognised by their content: idx4 in a name, other prefixes and endings do not matter", async () => {

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 import { ensureFolder, removeFile, writeFileAtomically } from "./atomic-file.ts";
@@ -34,7 +35,8 @@ const maxClassNamesBytes = 2 ** 20;
  * compressed, the plain one is read. A name that goes on after an IDX file's (`...ubyte.md5`, `...ubyte.gz.part`) and a
  * link to nothing are passed over where the file itself is there. Other files are ignored, except `classes.txt` or one
  * `...label_names.txt`, which names the classes, a line each; without it the classes of MNIST and Fashion-MNIST, which are
- * recognised by their content, have their published names, and others are called by their labels, "0" to the largest. Where the folder has no IDX file, one in `raw` or in one `NAME/raw` below it is read:
+ * recognised by their content, have their published names, and others are called by their labels, "0" to the largest; a file
+ * that is nearly called so is not read, and a warning names it. Where the folder has no IDX file, one in `raw` or in one `NAME/raw` below it is read:
  * torchvision keeps MNIST so.
  *
  * @param folder - path of the folder
@@ -61,14 +63,18 @@ export async function loadFolder(folder: string, options: FolderOptions = {}): P
   const labelsOfTrain = idxLabels(trainLabels.array, trainLabels.path);
   const labelsOfTest = idxLabels(testLabels.array, testLabels.path);
   const named = await readClassNames(place, fileNames);
-  const classes = named ?? numberedClasses(labelsOfTrain, labelsOfTest);
+  const classes = named?.classes ?? numberedClasses(labelsOfTrain, labelsOfTest);
 
-  const warnings: string[] = [];
+  const warnings = named === undefined ? unreadClassNames(place, fileNames, files) : [];
   const loadSet = async (split: Split, labels: Uint8Array, labelsPath: string): Promise<ImageSet> => {
     const { path, array } = await read(`${split} images`, options.range);
     const images = idxImages(array, path);
     warnings.push(...(images.warnings ?? []));
-    return createImageSet(images, labels, classes, { images: path, labels: labelsPath });
+    return createImageSet(images, labels, classes, {
+      images: path,
+      labels: labelsPath,
+      classes: named?.path,
+    });
   };
   const train = await loadSet("train", labelsOfTrain, trainLabels.path);
   const test = await loadSet("test", labelsOfTest, testLabels.path);
@@ -134,7 +140,13 @@ export async function saveFolder(
 async function readClassNames(
   folder: string,
   fileNames: readonly string[],
-): Promise<readonly string[] | undefined> {
+): Promise<{ readonly classes: readonly string[]; readonly path: string } | undefined> {
+  if (!fileNames.includes("classes.txt") && (await isFolder(join(folder, "classes.txt")))) {
+    throw new DataError(
+      "BAD_CLASS_NAMES",
+      `${join(folder, "classes.txt")} is a folder, not a list of class names; rename it, or write a file with one name a line there.`,
+    );
+  }
   const named = fileNames.filter((fileName) => /label_names\.txt$/i.test(fileName));
   const [fileName, second] = fileNames.includes("classes.txt") ? ["classes.txt"] : named;
   if (fileName === undefined) return undefined;
@@ -145,5 +157,36 @@ async function readClassNames(
     );
   }
   const path = join(folder, fileName);
-  return parseClassNames(await readBoundedFile(path, maxClassNamesBytes), path);
+  return { classes: parseClassNames(await readBoundedFile(path, maxClassNamesBytes), path), path };
+}
+
+// What people and other data sets call such a file: Classes.txt, labels.txt, class_names.csv, emnist-letters-mapping.txt.
+const likeClassNames =
+  /^(?:names?|(?:.*[-_. ])?(?:class(?:es)?|labels?|categor(?:y|ies)|mapping)(?:[-_ .]?(?:names?|map|list|to[-_]idx))?)(?:\.(?:txt|csv|tsv|json|names|list|pbtxt|ya?ml|gz))*$/i;
+
+/** A file that may have been meant to name the classes, where none does: they would silently be called by their labels. */
+function unreadClassNames(
+  folder: string,
+  fileNames: readonly string[],
+  parts: ReadonlyMap<Part, string>,
+): string[] {
+  const used = new Set(parts.values());
+  const unread = fileNames.find(
+    (fileName) =>
+      likeClassNames.test(fileName) &&
+      !/train|test|t10k|val/i.test(fileName) && // labels of images
+      !used.has(join(folder, fileName)),
+  );
+  return unread === undefined
+    ? []
+    : [
+        `${join(folder, unread)} is not read: class names stand in classes.txt, a line each; call it so if it names the classes.`,
+      ];
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }

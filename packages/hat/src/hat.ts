@@ -16,6 +16,7 @@ import {
   saveFit,
   startFit,
   StoredJson,
+  taskInWords,
   type Batch,
   type CheckpointReader,
   type CheckpointWriter,
@@ -100,7 +101,7 @@ export class Hat implements Learner {
 
   async learn(task: Task, run: RunContext): Promise<TaskRecord> {
     if (this.masks.has(task.id)) {
-      throw new ConfigError("TASK_LEARNED", `task ${task.id} ("${task.name}") has been learned already`);
+      throw new ConfigError("TASK_LEARNED", `${taskInWords(task)} has been learned already`);
     }
     const { schedule, backend } = this.#settings;
     if (this.#fit?.task !== task.id) this.#begin(task, run);

@@ -2,7 +2,7 @@ import type { LearnerResult, RunResult } from "@milliner/continual";
 import { expect, test } from "vitest";
 import { resultTable, seedsTable, summariseSeeds } from "./result-table.ts";
 import type { Trained } from "./train.ts";
-import { bytes, clip, difference, duration, percent, textTable } from "./table.ts";
+import { bytes, difference, duration, percent, textTable } from "./table.ts";
 
 const figures = (acc: number, bwt: number | null): LearnerResult =>
   ({ acc, bwt, fwt: null, forgetting: 0, seconds: 10 }) as LearnerResult;
@@ -32,11 +32,6 @@ test("figures for people have their unit", () => {
   expect([duration(0), duration(0.049), duration(0.05)]).toEqual(["0.0 s", "under 0.1 s", "0.1 s"]);
   expect([difference(0), difference(3.14e-7), difference(null)]).toEqual(["0", "3.1e-7", null]);
   expect([bytes(900), bytes(318_250), bytes(1_640_000)]).toEqual(["900 B", "318 kB", "1.6 MB"]);
-});
-
-test("a long name is clipped, in whole characters, and a short one is not", () => {
-  expect(clip("🎩".repeat(41))).toBe(`${"🎩".repeat(37)}...`);
-  expect(clip("🎩".repeat(40))).toBe("🎩".repeat(40));
 });
 
 function trained(names: readonly string[], bitExactOldLogits: boolean): Trained {

@@ -1,10 +1,10 @@
-import { printable } from "@milliner/core";
+import { printable, shortened } from "@milliner/core";
 import { promisesBits, type LearnerResult, type RunResult } from "@milliner/continual";
 import { counted } from "./counted.ts";
 import { deviceText } from "./device.ts";
 import { oneLine } from "./output.ts";
 import type { SeedRuns } from "./seed-runs.ts";
-import { clip, duration, percent, textTable } from "./table.ts";
+import { duration, percent, textTable } from "./table.ts";
 import type { Trained } from "./train.ts";
 
 /** What came of a run, for people: every accuracy beside those of its controls. */
@@ -20,7 +20,7 @@ export function resultTable({ name, folder, settings, device, result }: Trained)
   const table = textTable([
     ["accuracy", ...columns.map(([learner]) => learner)],
     ...result.tasks.map((task, id) =>
-      row(`task ${id}: ${clip(printable(task.name))}`, ({ matrix }) => percent(matrix.at(-1)?.[id])),
+      row(`task ${id}: ${shortened(printable(task.name))}`, ({ matrix }) => percent(matrix.at(-1)?.[id])),
     ),
     row("mean", ({ acc }) => percent(acc)),
     row("forgetting", ({ forgetting }) => percent(forgetting)),

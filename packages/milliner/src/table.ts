@@ -18,12 +18,6 @@ export function textTable(cells: readonly (readonly string[])[]): string {
     .join("");
 }
 
-/** The start of a name, where all of it would make a table wider than a terminal. */
-export function clip(name: string, characters = 40): string {
-  const all = Array.from(name);
-  return all.length <= characters ? name : `${all.slice(0, characters - 3).join("")}...`;
-}
-
 /** A small difference; null where none was measured. */
 export function difference(value: number | null): string | null {
   return value === 0 ? "0" : (value?.toExponential(1) ?? null);

@@ -397,6 +397,16 @@ describe("bad input ends with 2 and one sentence", () => {
     ],
     ["a seed below 0", [...trainArgs(none), "--seed=-1"], "It must be a whole number from 0 up."],
     ["no task", ["export", none, "--task", "two"], "It must be a whole number from 0 up, or all."],
+    [
+      "a seed that is given twice",
+      [...trainArgs(none), "--seed", "1", "--set", "seed=2"],
+      "--seed and --set seed=... contradict each other; give one of them",
+    ],
+    [
+      "a folder of images that is given twice",
+      [...trainArgs(none), "--set", "data=elsewhere"],
+      "--data and --set data=... contradict each other; give one of them",
+    ],
     ["seeds backwards", [...trainArgs(none), "--seeds", "3..1"], "It must be A..B with A not above B"],
     ["more tasks than classes", trainArgs(none, { tasks: 5 }), "6 classes"],
     ["an empty --out", ["train", "split-mnist", "--data", data, "--out", ""], "'--out <folder>' argument ''"],

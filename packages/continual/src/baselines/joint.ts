@@ -20,7 +20,7 @@ import {
 import { MultiHead } from "../multi-head.ts";
 import { joinSplits } from "../split.ts";
 import { supervised } from "../supervised.ts";
-import type { Scenario, Split, Task } from "../task.ts";
+import { taskInWords, type Scenario, type Split, type Task } from "../task.ts";
 
 /** What joint training is made of. */
 export interface JointOptions extends MultiHeadTrainingOptions {
@@ -64,15 +64,12 @@ export class JointLearner implements Learner {
     const { scenario, schedule = publishedSchedule, backend } = this.#options;
     const tasks = [...scenario.tasks.slice(0, task.id), task];
     if (scenario.tasks[task.id]?.name !== task.name) {
-      throw new ConfigError(
-        "TASK_UNKNOWN",
-        `task ${task.id} ("${task.name}") is not in scenario ${scenario.name}`,
-      );
+      throw new ConfigError("TASK_UNKNOWN", `${taskInWords(task)} is not in scenario ${scenario.name}`);
     }
     for (const each of tasks) checkTask(each, ["train", "validation"]);
     if (this.#fit?.task !== task.id) {
       if (this.#heads.tasks.includes(task.id)) {
-        throw new ConfigError("TASK_LEARNED", `task ${task.id} ("${task.name}") has been learned already`);
+        throw new ConfigError("TASK_LEARNED", `${taskInWords(task)} has been learned already`);
       }
       this.#fit = startFit(task, schedule, this.#fit);
       this.#heads.dispose();

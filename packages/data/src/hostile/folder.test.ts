@@ -179,6 +179,27 @@ const lies: readonly Lie[] = [
     names: ["classes.txt", "Git LFS"],
   },
   {
+    lie: "a folder in place of the class names",
+    tell: async () => {
+      await rm(join(folder, "classes.txt"));
+      await mkdir(join(folder, "classes.txt"));
+    },
+    code: "BAD_CLASS_NAMES",
+    names: ["classes.txt", "is a folder"],
+  },
+  {
+    lie: "two classes of one name",
+    tell: () => put("classes.txt", "a\nb\na\n"),
+    code: "BAD_CLASS_NAMES",
+    names: ["classes.txt", "classes 0 and 2", '"a"'],
+  },
+  {
+    lie: "two classes of one name of 5,000 letters",
+    tell: () => put("classes.txt", `${"x".repeat(5000)}\nb\n${"x".repeat(5000)}\n`),
+    code: "BAD_CLASS_NAMES",
+    names: ["classes.txt", `"${"x".repeat(37)}..."`],
+  },
+  {
     lie: "two files of class names",
     tell: async () => {
       await rename(join(folder, "classes.txt"), join(folder, "fine_label_names.txt"));

@@ -1,9 +1,9 @@
-import { printable } from "@milliner/core";
+import { printable, shortened } from "@milliner/core";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { Failed } from "../exit-status.ts";
 import { exportRun, type ExportedRun, type ExportedTask } from "../export-run.ts";
 import { oneLine, type Output } from "../output.ts";
-import { bytes, clip, difference as logitDifference, percent, textTable } from "../table.ts";
+import { bytes, difference as logitDifference, percent, textTable } from "../table.ts";
 import { untilInterrupted } from "./interruption.ts";
 import { deviceOption, givenPath, threadsOption, type ComputeFlags } from "./options.ts";
 
@@ -73,7 +73,7 @@ function taskOf(text: string): readonly number[] | "all" {
 
 function exportTable({ folder, tasks, runtime }: ExportedRun): string {
   const rows = tasks.map((task) => [
-    `task ${task.task}: ${clip(printable(task.name))}`,
+    `task ${task.task}: ${shortened(printable(task.name))}`,
     task.file,
     bytes(task.bytes),
     `${((100 * task.bytes) / task.denseBytes).toFixed(1)} %`,

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { ConfigError, elements, printable, readSafetensors } from "@milliner/core";
+import { ConfigError, elements, printable, readSafetensors, shortened } from "@milliner/core";
 import { errorCode, readBoundedFile, recogniseFile } from "@milliner/data";
 import { inspectModel, type ModelSummary, type ValueSummary } from "@milliner/onnx";
 import type { Command } from "commander";
@@ -9,7 +9,7 @@ import { fastMode } from "../device.ts";
 import { oneLine, type Output } from "../output.ts";
 import { summariseRun, type RunSummary } from "../run-summary.ts";
 import { settingsYaml } from "../settings/run-file.ts";
-import { bytes, clip, percent, textTable } from "../table.ts";
+import { bytes, percent, textTable } from "../table.ts";
 import { givenPath } from "./options.ts";
 
 // What a reader of the whole file may take: ONNX itself ends at 2 GiB.
@@ -114,7 +114,7 @@ function runText(run: RunSummary): string {
     ? `done${acc}`
     : `${run.learned.length} of ${counted(notes.tasks.length, "task")} learned, not done`;
   const tasks = run.learned.map(({ name, accuracy, epochs }, task) => [
-    `task ${task}: ${clip(printable(name))}`,
+    `task ${task}: ${shortened(printable(name))}`,
     percent(accuracy),
     counted(epochs, "epoch"),
   ]);
@@ -140,9 +140,9 @@ const nameWidth = 120;
 
 function modelText(model: ModelSummary): string {
   const shape = (value: ValueSummary): string =>
-    `${clip(printable(value.name), nameWidth)}: ${value.dtype} [${value.shape?.map((size) => size ?? "?").join(", ") ?? "..."}]`;
+    `${shortened(printable(value.name), nameWidth)}: ${value.dtype} [${value.shape?.map((size) => size ?? "?").join(", ") ?? "..."}]`;
   const operations = [...model.operations].map(
-    ([name, count]) => `${count} ${clip(printable(name), nameWidth)}`,
+    ([name, count]) => `${count} ${shortened(printable(name), nameWidth)}`,
   );
   const lines = [
     `${model.name}: ONNX, opset ${model.opset ?? "none"}, IR ${model.irVersion}, ${bytes(model.bytes)}`,
@@ -160,8 +160,8 @@ function modelText(model: ModelSummary): string {
 function externalText(tensors: ModelSummary["externalData"]): string {
   if (tensors.length === 0) return "";
   const rows = tensors.map(({ tensor, location, offset, length, insideFolder }) => [
-    clip(printable(tensor), nameWidth) || "(no name)",
-    clip(printable(location), nameWidth),
+    shortened(printable(tensor), nameWidth) || "(no name)",
+    shortened(printable(location), nameWidth),
     `from ${offset}`,
     length === undefined ? "to its end" : counted(length, "byte"),
     insideFolder ? "" : "outside of the model's folder",

@@ -140,11 +140,17 @@ function changesOf({ name, settings }: Experiment, flags: TrainFlags): Partial<S
   const data =
     flags.data === undefined ? [] : [{ key: "data", value: resolve(flags.data), origin: "--data" }];
   const changed = assign(settings, [...given, ...data], name);
-  if (flags.seeds !== undefined && given.some(({ key }) => key === "seed")) {
-    throw new ConfigError(
-      "CONFLICTING_OPTIONS",
-      "--seeds and --set seed=... contradict each other; give one of them",
-    );
+  for (const [option, key] of [
+    ["seed", "seed"],
+    ["seeds", "seed"],
+    ["data", "data"],
+  ] as const) {
+    if (flags[option] !== undefined && given.some((one) => one.key === key)) {
+      throw new ConfigError(
+        "CONFLICTING_OPTIONS",
+        `--${option} and --set ${key}=... contradict each other; give one of them`,
+      );
+    }
   }
   const keys = [...given, ...data].map((assignment) => settingKey(assignment, name));
   return Object.fromEntries(keys.map((key) => [key, changed[key]]));

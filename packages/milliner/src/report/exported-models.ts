@@ -1,6 +1,6 @@
 import { counted } from "../counted.ts";
 import { difference } from "../table.ts";
-import { bytes, count, percent } from "./figure-text.ts";
+import { bytes, count, percent, short } from "./figure-text.ts";
 import { html, type Html } from "./html.ts";
 import type { ReportModel } from "./report-input.ts";
 
@@ -54,7 +54,7 @@ function row(model: ReportModel): Html {
     compared && model.sameArgmax !== null ? `${count(model.sameArgmax)} / ${count(model.images)}` : "–";
   const ties = model.ties !== null && model.ties > 0 ? ` (${counted(model.ties, "tie")})` : "";
   return html`<tr>
-    <th scope="row"><span class="no">${model.task}</span> ${model.name}</th>
+    <th scope="row"><span class="no">${model.task}</span> ${short(model.name, 40)}</th>
     <td class="text"><code>${model.file}</code></td>
     <td>${bytes(model.bytes)}</td>
     <td>${share === null ? "–" : meter(share)}</td>

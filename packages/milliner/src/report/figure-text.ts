@@ -1,3 +1,5 @@
+import { shortened } from "@milliner/core";
+
 /** 0.99710 as "99.71 %"; a dash where nothing was measured. */
 export function percent(share: number | null, digits = 2): string {
   return share === null ? "–" : `${(share * 100).toFixed(digits)} %`;
@@ -35,5 +37,5 @@ export function count(value: number | null): string {
 
 /** The start of a name, where there is no room for all of it. */
 export function short(name: string, characters: number): string {
-  return name.length <= characters ? name : `${name.slice(0, characters - 1)}…`;
+  return shortened(name, characters, "…");
 }

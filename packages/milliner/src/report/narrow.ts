@@ -1,6 +1,7 @@
 import { CheckpointError } from "@milliner/core";
 import { StoredJson, type LayerCapacity, type SpaceMask } from "@milliner/continual";
 import { errorMessage } from "@milliner/data";
+import { short } from "./figure-text.ts";
 import type { ReportEvent, ReportFigures, ReportModel, ReportResult } from "./report-input.ts";
 
 /** A table of more tasks than this cannot be read any more, and hostile counts would fill the memory. */
@@ -93,7 +94,10 @@ export function parseResult(value: unknown, where: string): ReportResult {
     learner: name(result, "learner"),
     seed: result.whole("seed"),
     bitExactCheckedIn: checkedIn,
-    controls: controls.keys.map((key) => ({ learner: clip(key), ...figures(controls.object(key)) })),
+    controls: controls.keys.map((key) => ({
+      learner: short(key, longestName),
+      ...figures(controls.object(key)),
+    })),
   };
 }
 
@@ -220,11 +224,7 @@ function task(from: StoredJson, key: string): number {
 }
 
 function name(from: StoredJson, key: string): string {
-  return clip(from.string(key));
-}
-
-function clip(text: string): string {
-  return text.length <= longestName ? text : `${text.slice(0, longestName - 1)}…`;
+  return short(from.string(key), longestName);
 }
 
 function refuse(from: StoredJson, key: string, wanted: string, found: string): never {

@@ -45,6 +45,21 @@ describe("--set", () => {
     expect(set("smax=200", "smax=300").sMax).toBe(300);
   });
 
+  test.each([
+    ["smax=200", "sMax=200", "smax"],
+    ["sMax=300", "smax=200", "sMax"],
+  ])(
+    "%s %s is one setting under two names, which is refused whatever the values are",
+    (first, second, name) => {
+      const error = refused("epochs=2", first, second);
+
+      expect(error.code).toBe("CONFLICTING_OPTIONS");
+      expect(error.message).toBe(
+        `--set: "${second.slice(0, 4)}" is the setting that --set gives as "${name}" already; leave one of them out`,
+      );
+    },
+  );
+
   test.each(["controls=none", "controls=", "controls=[]"])("%s leaves the controls out", (text) => {
     expect(set(text).controls).toEqual([]);
   });

@@ -7,20 +7,36 @@ export interface Assignment {
   readonly key: string;
   readonly value: unknown;
   readonly origin: string;
+  /** What is written there, where that is not the key alone: `scenario.tasks`. */
+  readonly written?: string;
 }
 
 /**
- * Settings with some values replaced; later assignments win.
+ * Settings with some values replaced. Of several assignments to one name the last wins; one setting under two names is refused.
  * @param owner - what messages call the thing that has the keys: a preset's name
- * @throws ConfigError (`UNKNOWN_KEY`, `BAD_VALUE`)
+ * @throws ConfigError (`UNKNOWN_KEY`, `BAD_VALUE`, `CONFLICTING_OPTIONS`)
  */
 export function assign(base: Settings, assignments: readonly Assignment[], owner: string): Settings {
   const values: Record<string, unknown> = { ...base };
+  const given = new Map<keyof Settings, Assignment>();
   for (const assignment of assignments) {
     const key = settingKey(assignment, owner);
+    const before = given.get(key);
+    if (before !== undefined && nameOf(before) !== nameOf(assignment)) {
+      throw new ConfigError(
+        "CONFLICTING_OPTIONS",
+        `${assignment.origin}: "${nameOf(assignment)}" is the setting that ${before.origin} gives as "${nameOf(before)}" already; ` +
+          `leave one of them out`,
+      );
+    }
+    given.set(key, assignment);
     values[key] = checked(key, assignment);
   }
   return values as unknown as Settings;
+}
+
+function nameOf({ key, written }: Assignment): string {
+  return written ?? key;
 }
 
 /** The setting that an assignment is of. */

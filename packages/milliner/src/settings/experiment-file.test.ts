@@ -109,6 +109,21 @@ describe("a mistake is named with its file and line", () => {
     ],
     ["preset: @split\n", "BAD_YAML", "line 1 is not YAML: a sign stands where it means something else"],
     ["preset: *none\n", "BAD_YAML", 'has an alias ("*name") of nothing'],
+    [
+      "preset: split-mnist\nsmax: 200\nepochs: 2\nsMax: 300\n",
+      "CONFLICTING_OPTIONS",
+      'line 4: "sMax" is the setting that ',
+    ],
+    [
+      "scenario:\n  kind: split\n  tasks: 3\ntasks: 4\n",
+      "CONFLICTING_OPTIONS",
+      'line 3 gives as "scenario.tasks" already; leave one of them out',
+    ],
+    [
+      "data: here\nscenario:\n  kind: split\n  data: there\n",
+      "CONFLICTING_OPTIONS",
+      'line 4: "scenario.data" is the setting that ',
+    ],
     ["- split-mnist\n", "BAD_YAML", "is not a map of keys to values"],
     ["epochs: 2\n", "MISSING_KEY", "says neither what preset it changes nor what scenario it is"],
     ["", "BAD_YAML", "is not a map of keys to values"],

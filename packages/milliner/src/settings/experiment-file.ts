@@ -36,6 +36,8 @@ interface Entry {
   readonly value: unknown;
   readonly node: unknown;
   readonly origin: string;
+  /** Of an entry within a block, with the block's name. */
+  readonly written?: string;
 }
 
 /**
@@ -44,7 +46,7 @@ interface Entry {
  * the file's name. A run's `run.yaml` is such a file; what it notes about its run, under `run`, is passed over.
  *
  * @throws ConfigError that names the file and the line: `FILE_MISSING`, `READ_FAILED`, `TOO_LARGE`, `BAD_YAML`,
- *   `UNKNOWN_KEY`, `UNKNOWN_PRESET`, `BAD_VALUE`
+ *   `UNKNOWN_KEY`, `UNKNOWN_PRESET`, `BAD_VALUE`, `CONFLICTING_OPTIONS` (one setting under two names)
  */
 export async function readExperimentFile(path: string): Promise<Experiment> {
   const folder = resolve(dirname(path));
@@ -114,7 +116,7 @@ function entriesOf(
     if (name === "scenario" && isMap(value)) {
       return entriesOf(value.items, document, lines, path).map((inner) => {
         const setting = Object.hasOwn(scenarioKeys, inner.key) ? scenarioKeys[inner.key] : undefined;
-        if (setting !== undefined) return { ...inner, key: setting };
+        if (setting !== undefined) return { ...inner, key: setting, written: `scenario.${inner.key}` };
         const known = suggestion(inner.key, Object.keys(scenarioKeys));
         throw new ConfigError("UNKNOWN_KEY", `${inner.origin}: scenario has no key "${inner.key}"${known}`);
       });
@@ -178,7 +180,7 @@ function nameOf(entry: Entry | undefined, fileName: string): string {
 }
 
 function relativeTo(folder: string, entry: Entry): Assignment {
-  const { key, value, origin } = entry;
+  const { key, value, node: _, ...rest } = entry;
   const isPath = key === "data" && typeof value === "string" && value !== "";
-  return { key, value: isPath ? resolve(folder, value) : value, origin };
+  return { key, value: isPath ? resolve(folder, value) : value, ...rest };
 }
