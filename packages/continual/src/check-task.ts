@@ -1,15 +1,8 @@
 import { ConfigError } from "@milliner/core";
 import { brief } from "./stored-json.ts";
-import { taskInWords, type Split, type Task } from "./task.ts";
-
-/** One of the sets of a task. */
-export type TaskSet = "train" | "validation" | "test";
-
-const setNames: Readonly<Record<TaskSet, string>> = {
-  train: "training set",
-  validation: "validation set",
-  test: "test set",
-};
+import { nameOfSet, type TaskSet } from "./task-set.ts";
+import type { Split, Task } from "./task.ts";
+import { isWhole } from "./whole-number.ts";
 
 /**
  * Refuses a task with a set that cannot be what it says. A split may have been made by hand, and a label that is a text or a list
@@ -31,11 +24,6 @@ export function checkTask(task: Task, sets: readonly TaskSet[]): void {
       );
     }
   }
-}
-
-/** As messages call it. */
-export function nameOfSet(task: Task, set: TaskSet): string {
-  return `the ${setNames[set]} of ${taskInWords(task)}`;
 }
 
 function checkSplit(name: string, split: Split | undefined, classes: number): void {
@@ -73,8 +61,4 @@ function checkSplit(name: string, split: Split | undefined, classes: number): vo
         `${classes - 1}`,
     );
   }
-}
-
-function isWhole(value: unknown, least: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= least;
 }

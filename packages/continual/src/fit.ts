@@ -19,6 +19,7 @@ import { located } from "./located.ts";
 import { storedFloats } from "./stored-floats.ts";
 import { brief, StoredJson } from "./stored-json.ts";
 import { taskInWords, type Task } from "./task.ts";
+import { checkWhole } from "./whole-number.ts";
 
 /**
  * The published schedule: SGD with a patience. After `lrPatience` epochs without a better validation loss the learning rate
@@ -221,11 +222,7 @@ export function checkSchedule(schedule: Schedule): void {
     lrPatience: true,
     lrMin: true,
   });
-  for (const name of ["epochs", "batchSize", "lrPatience"] as const) {
-    if (!Number.isSafeInteger(schedule[name]) || schedule[name] < 1) {
-      throw new ConfigError("BAD_VALUE", `${name} must be a whole number from 1 up, not ${schedule[name]}`);
-    }
-  }
+  for (const name of ["epochs", "batchSize", "lrPatience"] as const) checkWhole(name, schedule[name], 1);
   const { lr, lrFactor, lrMin } = schedule;
   checkNumber("lr", lr, { above: 0 });
   checkNumber("lrFactor", lrFactor, { above: 1 });

@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { errorCode } from "@milliner/data";
+import { isWhole } from "./whole-number.ts";
 
 /** A thread of a process: what owns a run. A worker that is terminated gives nothing back, and its process lives on. */
 export interface Owner {
@@ -24,20 +25,16 @@ export function parseOwner(text: string): Owner | null {
   try {
     const value = JSON.parse(text) as Partial<Owner> | null;
     const { pid, thread = null, started = null, host } = value ?? {};
-    if (!isNumber(pid) || typeof host !== "string") return null;
+    if (!isWhole(pid, 1) || typeof host !== "string") return null;
     return {
       pid,
-      thread: isNumber(thread) ? thread : null,
+      thread: isWhole(thread, 1) ? thread : null,
       started: typeof started === "string" ? started : null,
       host,
     };
   } catch {
     return null;
   }
-}
-
-function isNumber(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
 /** Whether a thread is gone for certain. What cannot be known counts as alive: two that write one folder would spoil it. */
@@ -63,7 +60,7 @@ export function isDead({ pid, thread, started, host }: Owner): boolean {
 function ownThread(): number | null {
   try {
     const [pid, , thread] = readlinkSync("/proc/thread-self").split("/").map(Number);
-    return pid === process.pid && isNumber(thread) ? thread : null;
+    return pid === process.pid && isWhole(thread, 1) ? thread : null;
   } catch {
     return null;
   }

@@ -23,6 +23,7 @@ import {
 } from "@milliner/core";
 import type { CheckpointReader, CheckpointWriter } from "./learner.ts";
 import { storedFloats } from "./stored-floats.ts";
+import { isWhole } from "./whole-number.ts";
 
 /** What a `MultiHead` is made of. */
 export interface MultiHeadOptions {
@@ -266,10 +267,9 @@ export class MultiHead {
 }
 
 function parseHeads(value: unknown): readonly (readonly [task: number, classes: number])[] {
-  const whole = (n: unknown, least: number): n is number => Number.isSafeInteger(n) && (n as number) >= least;
   const heads = Array.isArray(value) ? (value as unknown[]) : [null];
   const parsed = heads.map((head) => {
-    if (!Array.isArray(head) || head.length !== 2 || !whole(head[0], 0) || !whole(head[1], 1)) {
+    if (!Array.isArray(head) || head.length !== 2 || !isWhole(head[0], 0) || !isWhole(head[1], 1)) {
       throw new CheckpointError(
         "BAD_VALUE",
         `"heads" of the checkpoint is not a list of pairs [task, classes]`,

@@ -1,8 +1,9 @@
-import { checkKeys, ConfigError, Stream, type Transform } from "@milliner/core";
+import { checkKeys, Stream, type Transform } from "@milliner/core";
 import { measureNormalisation, type Dataset, type Normalisation } from "@milliner/data";
 import { imageSplit } from "./split.ts";
 import type { Scenario, Task } from "./task.ts";
 import { publishedValidationShare, splitValidation } from "./validation.ts";
+import { checkWhole } from "./whole-number.ts";
 
 /** How permuted tasks are made. */
 export interface PermutedScenarioOptions {
@@ -31,9 +32,7 @@ export function permutedScenario(dataset: Dataset, options: PermutedScenarioOpti
     normalisation: true,
   });
   const { seed, tasks = 10, validationShare = publishedValidationShare } = options;
-  if (!Number.isSafeInteger(tasks) || tasks < 1) {
-    throw new ConfigError("BAD_VALUE", `tasks must be a whole number from 1 up, not ${tasks}`);
-  }
+  checkWhole("tasks", tasks, 1);
   const normalisation = options.normalisation ?? measureNormalisation(dataset.train);
   const all = (count: number): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);
   return {

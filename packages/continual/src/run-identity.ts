@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import { printable } from "@milliner/core";
+import { shortened } from "@milliner/core";
 import { readImages } from "./batches.ts";
-import { nameOfSet, type TaskSet } from "./check-task.ts";
 import { located } from "./located.ts";
 import type { StoredJson } from "./stored-json.ts";
-import type { Scenario, Split, Task } from "./task.ts";
+import { nameOfSet, taskSetNames, type TaskSet } from "./task-set.ts";
+import { taskInWords, type Scenario, type Split, type Task } from "./task.ts";
 
 /** What a task is made of: its name, and hashes of all else that a learner sees of it. */
 export interface TaskIdentity {
@@ -32,8 +32,9 @@ export interface RunIdentity {
 
 /**
  * Hashes what the tasks of a scenario are made of, and gives the event loop a turn after each set of images.
- * @throws ConfigError (`BAD_SPLIT`) for a set whose `read` does not write it
+ *
  * @param signal - once it is aborted, its reason is thrown
+ * @throws ConfigError (`BAD_SPLIT`) for a set whose `read` does not write it
  */
 export async function identifyTasks(
   { tasks }: Scenario,
@@ -136,8 +137,8 @@ export function tasksDifference(
 ): string | null {
   for (const [id, task] of before.entries()) {
     const other = now[id]!;
-    const name = `task ${id} ("${printable(task.name)}")`;
-    if (task.name !== other.name) return `${name}, which this run calls "${printable(other.name)}"`;
+    const name = taskInWords({ id, name: task.name });
+    if (task.name !== other.name) return `${name}, which this run calls "${shortened(other.name)}"`;
     const seen = id < begun ? allParts : areTried ? triedParts : [];
     const part = seen.find((one) => task[one] !== other[one]);
     if (part !== undefined) return `another ${partNames[part]} of ${name} than this run has`;
@@ -151,9 +152,7 @@ const allParts: readonly Part[] = [...triedParts, "train", "validation"];
 const partNames: Readonly<Record<Part, string>> = {
   classes: "list of classes",
   transform: "transform",
-  train: "training set",
-  validation: "validation set",
-  test: "test set",
+  ...taskSetNames,
 };
 
 /** A key whose values differ, and both of them for people. */
@@ -179,7 +178,7 @@ export function settingDifference(before: unknown, now: unknown, key = ""): Sett
     return null;
   }
   if (JSON.stringify(before) === JSON.stringify(now)) return null;
-  return { key: printable(key === "" ? "settings" : key), before: shown(before), now: shown(now) };
+  return { key: key === "" ? "settings" : key, before: shown(before), now: shown(now) };
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -190,7 +189,7 @@ function shown(value: unknown): string {
   if (value === undefined) return "unset";
   if (isObject(value)) return "an object";
   const text = JSON.stringify(value);
-  return printable(text.length > 80 ? `${text.slice(0, 80)}...` : text);
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { lstatSync, readFileSync, rmSync } from "node:fs";
 import { link, open, readdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { ConfigError, printable } from "@milliner/core";
+import { ConfigError } from "@milliner/core";
 import { errorCode, flush, readBoundedFile } from "@milliner/data";
 import { writeError } from "./atomic-file.ts";
 import { isDead, parseOwner, thisThread, type Owner } from "./lock-owner.ts";
@@ -125,7 +125,7 @@ function lockedBy(owner: Owner | null, folder: string, path: string): ConfigErro
 }
 
 function ownerText({ pid, thread, host }: Owner): string {
-  const text = `process ${pid} on ${printable(host)}`;
+  const text = `process ${pid} on ${host}`;
   return thread === null || thread === pid ? text : `thread ${thread} of ${text}`;
 }
 

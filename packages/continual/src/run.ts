@@ -14,6 +14,7 @@ import { identifyTasks } from "./run-identity.ts";
 import type { RunRecord } from "./run-record.ts";
 import { taskInWords, type Scenario } from "./task.ts";
 import type { Verification } from "./verify-run.ts";
+import { checkWhole } from "./whole-number.ts";
 
 /** How a scenario is run. */
 export interface RunOptions {
@@ -111,8 +112,7 @@ export async function run(scenario: Scenario, learner: Learner, options: RunOpti
 function checkRunOptions(options: RunOptions): void {
   checkKeys("run", options, runKeys);
   const { seed, onBrokenPromise = "throw", unlearned = "next", checkpointSeconds = 0 } = options;
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new ConfigError("BAD_VALUE", `seed must be a whole number from 0 up, not ${seed}`);
+  checkWhole("seed", seed, 0);
   const words = [
     ["onBrokenPromise", onBrokenPromise, ["throw", "warn"]],
     ["unlearned", unlearned, ["none", "next", "all"]],

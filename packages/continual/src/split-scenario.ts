@@ -4,6 +4,7 @@ import { located } from "./located.ts";
 import { imageSplit } from "./split.ts";
 import { taskInWords, type Scenario, type Task } from "./task.ts";
 import { checkShare, publishedValidationShare, splitValidation } from "./validation.ts";
+import { checkWhole } from "./whole-number.ts";
 
 /** How a data set is cut into tasks. Give one of `tasks` and `classesPerTask`, or neither. */
 export interface SplitScenarioOptions {
@@ -78,14 +79,8 @@ function classGroups(dataset: Dataset, options: SplitScenarioOptions): readonly 
   if (tasks !== undefined && options.classesPerTask !== undefined) {
     throw new ConfigError("BAD_VALUE", "give a split scenario either tasks or classesPerTask, not both");
   }
-  for (const [name, value, least] of [
-    ["tasks", tasks, 1],
-    ["classesPerTask", options.classesPerTask, 2],
-  ] as const) {
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < least)) {
-      throw new ConfigError("BAD_VALUE", `${name} must be a whole number from ${least} up, not ${value}`);
-    }
-  }
+  if (tasks !== undefined) checkWhole("tasks", tasks, 1);
+  if (options.classesPerTask !== undefined) checkWhole("classesPerTask", options.classesPerTask, 2);
   const size = options.classesPerTask ?? 2;
   const most = Math.floor(total / 2);
   if (tasks === undefined ? total % size === 1 : tasks > most) {

@@ -1,4 +1,5 @@
 import { CheckpointError } from "@milliner/core";
+import { isWhole } from "./whole-number.ts";
 
 /**
  * A JSON object that was read from a file, narrowed field by field: what a file claims is not believed. Every complaint is a
@@ -33,9 +34,7 @@ export class StoredJson {
   /** A whole number from 0 up. */
   whole(key: string): number {
     const value = this.value(key);
-    return Number.isSafeInteger(value) && (value as number) >= 0
-      ? (value as number)
-      : this.#refuse(key, "a whole number");
+    return isWhole(value, 0) ? value : this.#refuse(key, "a whole number");
   }
 
   /** A finite number: JSON's 1e999 would be Infinity. */
