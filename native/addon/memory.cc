@@ -12,10 +12,10 @@
 #include <sys/mman.h>
 #endif
 
-// Zeroed memory outside the JavaScript heap, where the runtime takes it. Large blocks are mapped in whole huge pages: +2 to +5 points of
-// the peak on every product with 16 MB of weights (kernels.md 2.2). Smaller ones, activations of a batch
-// above all, share huge pages: on small ones the 784-2000-2000 step at batch 64 takes 1.03 times as long,
-// because every row of an activation then lies in pages of its own.
+// Zeroed memory outside the JavaScript heap, where the runtime takes it. Large blocks are mapped in whole huge
+// pages: +2 to +5 points of the peak on every product with 16 MB of weights (kernels.md 2.2). Smaller ones,
+// activations of a batch above all, share huge pages: on small ones the 784-2000-2000 step at batch 64 takes
+// 1.03 times as long, because every row of an activation then lies in pages of its own.
 
 namespace milliner {
 namespace {

@@ -47,7 +47,7 @@ export function loadAddon(
 
 function find(environment: Readonly<Record<string, string | undefined>>): LoadedAddon {
   const here = thisFile();
-  const load = nodeModule.createRequire(here);
+  const load = nodeModule.createRequire(here); // by its own name webpack would take it for a function of its own
   const named = environment["MILLINER_NATIVE"];
   if (named !== undefined && named !== "") {
     const binary = resolve(named); // as the shell that set it sees it; `load` would look beside this file

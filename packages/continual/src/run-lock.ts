@@ -70,7 +70,8 @@ function giveBack(): void {
 async function sweep(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
-    if (name.startsWith(`${lockName}.`)) await rm(join(folder, name), { force: true }).catch(() => undefined); // a folder of somebody's, say
+    // It need not be a file of ours: a folder called so stays.
+    if (name.startsWith(`${lockName}.`)) await rm(join(folder, name), { force: true }).catch(() => undefined);
   }
 }
 
@@ -143,9 +144,10 @@ async function createExclusively(path: string, content: string): Promise<boolean
     await link(aside, path);
     return true;
   } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
-    if (errorCode(error) === "ENOENT" && (await isThere(dirname(path)))) return false; // swept by one who took the folder this moment
-    if (errorCode(error) === "EPERM" || errorCode(error) === "ENOTSUP" || errorCode(error) === "ENOSYS") {
+    const code = errorCode(error);
+    if (code === "EEXIST") return false;
+    if (code === "ENOENT" && (await isThere(dirname(path)))) return false; // swept by who took the folder this moment
+    if (code === "EPERM" || code === "ENOTSUP" || code === "ENOSYS") {
       return await createWithoutLinks(path, content);
     }
     throw writeError(path, error);

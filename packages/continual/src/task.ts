@@ -1,4 +1,4 @@
-import { printable, shortened, type Transform } from "@milliner/core";
+import { shortened, type Transform } from "@milliner/core";
 
 /** Labelled images of one task, transformed as they are read. Labels are the task's own classes, 0 up. */
 export interface Split {
@@ -37,7 +37,7 @@ export interface Task {
 
 /** A task as messages call it: number and name, however long that is. */
 export function taskInWords({ id, name }: Pick<Task, "id" | "name">): string {
-  return `task ${id} ("${shortened(printable(String(name)))}")`;
+  return `task ${id} ("${shortened(String(name))}")`;
 }
 
 /** A named sequence of tasks with inputs of one shape. */

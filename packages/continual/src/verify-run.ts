@@ -28,7 +28,8 @@ export interface Verification {
  * @param folder - the run's folder
  * @param scenario - the one that was run
  * @param makeLearner - makes a learner like the one that was run
- * @throws CheckpointError when there is no such checkpoint, it cannot be read or belongs to another scenario
+ * @throws CheckpointError when there is no such checkpoint, it cannot be read or belongs to another scenario; (`OTHER_RUN`) to
+ *   one with other images
  */
 export async function verifyRun(
   folder: string,

@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 import { ensureFolder, removeFile, writeFileAtomically } from "./atomic-file.ts";
@@ -12,6 +11,7 @@ import { datasetName, findIdxFolder, listFiles } from "./folder-layout.ts";
 import { maxPackedBytes } from "./gzip.ts";
 import { findParts, type Part, type Split } from "./idx-files.ts";
 import { areChannelsFirst, idxImages, idxLabels, maxIdxBytes, parseIdx, writeIdx } from "./idx.ts";
+import { isFolder } from "./is-folder.ts";
 import { checkKeys } from "./option-keys.ts";
 import { printable } from "./printable.ts";
 import { withPublishedClasses } from "./published.ts";
@@ -36,8 +36,8 @@ const maxClassNamesBytes = 2 ** 20;
  * link to nothing are passed over where the file itself is there. Other files are ignored, except `classes.txt` or one
  * `...label_names.txt`, which names the classes, a line each; without it the classes of MNIST and Fashion-MNIST, which are
  * recognised by their content, have their published names, and others are called by their labels, "0" to the largest; a file
- * that is nearly called so is not read, and a warning names it. Where the folder has no IDX file, one in `raw` or in one `NAME/raw` below it is read:
- * torchvision keeps MNIST so.
+ * that is nearly called so is not read, and a warning names it. Where the folder has no IDX file, one in `raw` or in one
+ * `NAME/raw` below it is read: torchvision keeps MNIST so.
  *
  * @param folder - path of the folder
  * @returns the data set; nothing of it refers to the files any more
@@ -182,11 +182,4 @@ function unreadClassNames(
     : [
         `${join(folder, unread)} is not read: class names stand in classes.txt, a line each; call it so if it names the classes.`,
       ];
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return await stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 }

@@ -1,6 +1,7 @@
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 
+import { isFolder } from "./is-folder.ts";
 import { errorCode } from "./thrown.ts";
 
 /**
@@ -29,11 +30,4 @@ async function make(path: string): Promise<void> {
 
 async function unlessMadeMeanwhile(path: string, error: unknown): Promise<void> {
   if (errorCode(error) !== "EEXIST" || !(await isFolder(path))) throw error;
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return await stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 }

@@ -5,7 +5,6 @@ import {
   elements,
   forward,
   parameterSpecs,
-  printable,
   tensor,
   tidy,
   type OptionKeys,
@@ -30,6 +29,7 @@ import { checkImages, loadDataAgain, type DataOptions } from "./data-source.ts";
 import type { DeviceOptions } from "./device.ts";
 import { openRun, type LearnedRun } from "./learned-run.ts";
 import { makeScenario, makeTransform } from "./model.ts";
+import { processWarning } from "./output.ts";
 import { readRunText } from "./run-text.ts";
 
 /** What is exported, and how it is checked. */
@@ -122,7 +122,7 @@ const batchSize = 250;
  */
 export async function exportRun(run: string, options: ExportRunOptions = {}): Promise<ExportedRun> {
   checkKeys("exportRun", options, exportRunKeys);
-  const warn = options.onWarning ?? ((message) => process.emitWarning(printable(message)));
+  const warn = options.onWarning ?? processWarning;
   const place = resolve(run);
   const folder = resolve(options.out ?? join(place, "onnx"));
   const data = options.data === undefined ? null : resolve(options.data);

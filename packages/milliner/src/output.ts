@@ -17,6 +17,11 @@ export function oneLine(text: string): string {
   return `${printable(text)}\n`;
 }
 
+/** What a function of the library warns of where its caller does not listen. */
+export function processWarning(message: string): void {
+  process.emitWarning(printable(message));
+}
+
 /** Text of several lines, each of them printable but for tabs. */
 export function printableLines(text: string): string {
   return text.replaceAll(/[^\n\t]+/g, printable);

@@ -1,4 +1,4 @@
-import { printable, shortened } from "@milliner/core";
+import { shortened } from "@milliner/core";
 import { promisesBits, type LearnerResult, type RunResult } from "@milliner/continual";
 import { counted } from "./counted.ts";
 import { deviceText } from "./device.ts";
@@ -20,7 +20,7 @@ export function resultTable({ name, folder, settings, device, result }: Trained)
   const table = textTable([
     ["accuracy", ...columns.map(([learner]) => learner)],
     ...result.tasks.map((task, id) =>
-      row(`task ${id}: ${shortened(printable(task.name))}`, ({ matrix }) => percent(matrix.at(-1)?.[id])),
+      row(`task ${id}: ${shortened(task.name)}`, ({ matrix }) => percent(matrix.at(-1)?.[id])),
     ),
     row("mean", ({ acc }) => percent(acc)),
     row("forgetting", ({ forgetting }) => percent(forgetting)),

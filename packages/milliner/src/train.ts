@@ -1,13 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import {
-  CheckpointError,
-  checkKeys,
-  ConfigError,
-  printable,
-  type OptionKeys,
-  type DeviceName,
-} from "@milliner/core";
+import { CheckpointError, checkKeys, ConfigError, type OptionKeys, type DeviceName } from "@milliner/core";
 import {
   CheckpointFolder,
   readResult,
@@ -24,6 +17,7 @@ import type { Hat } from "@milliner/hat";
 import { checkImages, hashImages, loadData, loadDataAgain, type DataOptions } from "./data-source.ts";
 import { deviceUsed, openDevice, openDeviceOf, type Device, type DeviceUsed } from "./device.ts";
 import { makeControl, makeHat, makeScenario } from "./model.ts";
+import { processWarning } from "./output.ts";
 import { presetNamed } from "./presets/index.ts";
 import { defaultRunFolder, runsFolder } from "./run-place.ts";
 import { assign } from "./settings/assignment.ts";
@@ -120,7 +114,7 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
   const warnings: string[] = [];
   const warn = (message: string): void => {
     warnings.push(message);
-    (options.onWarning ?? ((text: string) => process.emitWarning(printable(text))))(message);
+    (options.onWarning ?? processWarning)(message);
   };
   const asked = experimentOf(options);
   const folder = await placeOf(asked, options);

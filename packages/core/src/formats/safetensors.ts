@@ -114,8 +114,9 @@ export function writeSafetensors(
 }
 
 /**
- * A safetensors file of any size, as pieces that follow each other: views of the arrays, behind one of the header. The same arrays and metadata give the same bytes, whatever their order: elements
- * of 8 bytes first, then smaller ones, so that all are aligned; by name within a size.
+ * A safetensors file of any size, as pieces that follow each other: views of the arrays, behind one of the header. The same
+ * arrays and metadata give the same bytes, whatever their order: elements of 8 bytes first, then smaller ones, so that all are
+ * aligned; by name within a size.
  *
  * @param metadata - texts by name
  * @param pieceBytes - of the largest piece

@@ -1,4 +1,4 @@
-import { printable, shortened } from "@milliner/core";
+import { shortened } from "@milliner/core";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { Failed } from "../exit-status.ts";
 import { exportRun, type ExportedRun, type ExportedTask } from "../export-run.ts";
@@ -73,7 +73,7 @@ function taskOf(text: string): readonly number[] | "all" {
 
 function exportTable({ folder, tasks, runtime }: ExportedRun): string {
   const rows = tasks.map((task) => [
-    `task ${task.task}: ${shortened(printable(task.name))}`,
+    `task ${task.task}: ${shortened(task.name)}`,
     task.file,
     bytes(task.bytes),
     `${((100 * task.bytes) / task.denseBytes).toFixed(1)} %`,

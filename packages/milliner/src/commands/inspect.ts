@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { ConfigError, elements, printable, readSafetensors, shortened } from "@milliner/core";
+import { ConfigError, elements, readSafetensors, shortened } from "@milliner/core";
 import { errorCode, readBoundedFile, recogniseFile } from "@milliner/data";
 import { inspectModel, type ModelSummary, type ValueSummary } from "@milliner/onnx";
 import type { Command } from "commander";
@@ -114,7 +114,7 @@ function runText(run: RunSummary): string {
     ? `done${acc}`
     : `${run.learned.length} of ${counted(notes.tasks.length, "task")} learned, not done`;
   const tasks = run.learned.map(({ name, accuracy, epochs }, task) => [
-    `task ${task}: ${shortened(printable(name))}`,
+    `task ${task}: ${shortened(name)}`,
     percent(accuracy),
     counted(epochs, "epoch"),
   ]);
@@ -140,10 +140,8 @@ const nameWidth = 120;
 
 function modelText(model: ModelSummary): string {
   const shape = (value: ValueSummary): string =>
-    `${shortened(printable(value.name), nameWidth)}: ${value.dtype} [${value.shape?.map((size) => size ?? "?").join(", ") ?? "..."}]`;
-  const operations = [...model.operations].map(
-    ([name, count]) => `${count} ${shortened(printable(name), nameWidth)}`,
-  );
+    `${shortened(value.name, nameWidth)}: ${value.dtype} [${value.shape?.map((size) => size ?? "?").join(", ") ?? "..."}]`;
+  const operations = [...model.operations].map(([name, count]) => `${count} ${shortened(name, nameWidth)}`);
   const lines = [
     `${model.name}: ONNX, opset ${model.opset ?? "none"}, IR ${model.irVersion}, ${bytes(model.bytes)}`,
     `graph    ${model.graph}`,
@@ -160,8 +158,8 @@ function modelText(model: ModelSummary): string {
 function externalText(tensors: ModelSummary["externalData"]): string {
   if (tensors.length === 0) return "";
   const rows = tensors.map(({ tensor, location, offset, length, insideFolder }) => [
-    shortened(printable(tensor), nameWidth) || "(no name)",
-    shortened(printable(location), nameWidth),
+    shortened(tensor, nameWidth) || "(no name)",
+    shortened(location, nameWidth),
     `from ${offset}`,
     length === undefined ? "to its end" : counted(length, "byte"),
     insideFolder ? "" : "outside of the model's folder",

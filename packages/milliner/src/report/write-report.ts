@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
-import { printable } from "@milliner/core";
 import { writeFileAtomically } from "@milliner/continual";
 import { unsyncedWarning } from "@milliner/data";
+import { processWarning } from "../output.ts";
 import { renderReport } from "./page.ts";
 import { readRun } from "./read-run.ts";
 
@@ -14,7 +14,7 @@ import { readRun } from "./read-run.ts";
  */
 export async function writeReport(
   run: string,
-  onWarning: (message: string) => void = (message) => process.emitWarning(printable(message)),
+  onWarning: (message: string) => void = processWarning,
 ): Promise<string> {
   const folder = resolve(run);
   const path = join(folder, "report.html");

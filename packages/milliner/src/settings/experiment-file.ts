@@ -92,7 +92,7 @@ export function parseSettingsFile(
   try {
     return { entries: entriesOf(root.items, document, lines, path), whole: document.toJS() };
   } catch (cause) {
-    if (!types.isNativeError(cause) || cause.name !== "ReferenceError") throw cause; // an alias of nothing, or aliases that unfold to a giant
+    if (!types.isNativeError(cause) || cause.name !== "ReferenceError") throw cause;
     throw new ConfigError(
       "BAD_YAML",
       `${path} has an alias ("*name") of nothing, or aliases that unfold to too much; write the values out`,
