@@ -39,6 +39,27 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
     },
   );
 
+  test("a split that leaves out an image of a later batch is refused: it would be one of the batch before", () => {
+    const whole = counted(9);
+    const stops: Split = {
+      ...whole,
+      read(indices, into) {
+        const until = Array.from(indices).indexOf(7);
+        whole.read(until < 0 ? indices : Array.from(indices).slice(0, until), into);
+      },
+    };
+    const seen: number[] = [];
+    const read = (): void => forEachBatch(stops, 3, backend, (_, labels) => seen.push(...labels));
+
+    expect(read).toThrow(
+      expect.objectContaining({
+        code: "BAD_SPLIT",
+        message: expect.stringContaining("asked for 3 images and has not written value 1 of image 7;"),
+      }),
+    );
+    expect(seen, "the batches before it").toEqual([100, 101, 102, 103, 104, 105]);
+  });
+
   test.each([
     [7, 3, [3, 3, 1]],
     [6, 3, [3, 3]],

@@ -10,15 +10,17 @@ const unwritten = 0x7fed_face;
 const written = new WeakMap<Split, number>();
 
 /**
- * Has a split write images, one after the other, to `into`. It is held to its contract whenever more of them are asked for than
- * it has written before: what it leaves out would be whatever lies in memory.
+ * Has a split write images, one after the other, to `into`. It is held to its contract, for what it leaves out would be whatever lies
+ * in memory: to every value whenever more images are asked for than it has written before, and then to the last one of each.
  *
  * @throws ConfigError (`BAD_SPLIT`) when it leaves an element of `into` as it is, or answers with something else: it writes at once
  */
 export function readImages(split: Split, positions: ArrayLike<number>, into: Float32Array): void {
   const isUnproven = positions.length > (written.get(split) ?? 0);
   const words = new Uint32Array(into.buffer, into.byteOffset, into.length);
-  if (isUnproven) words.fill(unwritten);
+  const size = into.length / positions.length;
+  const step = isUnproven ? 1 : size;
+  for (let at = step - 1; at < words.length; at += step) words[at] = unwritten;
   const answer: unknown = split.read(positions, into);
   if (answer !== undefined && answer !== into) {
     const what = types.isPromise(answer) ? "a promise" : brief(answer);
@@ -27,17 +29,15 @@ export function readImages(split: Split, positions: ArrayLike<number>, into: Flo
       `read of the split returned ${what}; it writes the images to its second argument before it returns, and returns nothing`,
     );
   }
-  if (!isUnproven) return;
-  const left = words.indexOf(unwritten);
-  if (left >= 0) {
-    const size = into.length / positions.length;
+  for (let at = step - 1; at < words.length; at += step) {
+    if (words[at] !== unwritten) continue;
     throw new ConfigError(
       "BAD_SPLIT",
       `read of the split was asked for ${positions.length} ${positions.length === 1 ? "image" : "images"} and has not written ` +
-        `value ${left % size} of image ${positions[Math.floor(left / size)]}; it writes every element of its second argument`,
+        `value ${at % size} of image ${positions[Math.floor(at / size)]}; it writes every element of its second argument`,
     );
   }
-  written.set(split, positions.length);
+  if (isUnproven) written.set(split, positions.length);
 }
 
 /**

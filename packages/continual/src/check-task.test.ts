@@ -64,6 +64,13 @@ describe("before anything is trained or written, `run` and `learn` refuse", () =
       "BAD_SPLIT",
       /18 images, but no list of labels/,
     ],
+    [
+      "labels that are numbered, and no list",
+      "train",
+      { labels: Object.assign(Object.create(null), Array(18).fill(0), { length: 18 }) },
+      "BAD_SPLIT",
+      /18 images, but no list of labels/,
+    ],
     ["too few labels", "train", { labels: new Int32Array(9) }, "BAD_SPLIT", /has 18 images, but 9 labels/],
     ["too many labels", "train", { labels: new Int32Array(19) }, "BAD_SPLIT", /has 18 images, but 19 labels/],
     ["half an image", "train", { size: 17.5 }, "BAD_SPLIT", /has size 17\.5; /],
@@ -96,10 +103,28 @@ describe("before anything is trained or written, `run` and `learn` refuse", () =
     await expect(learner.learn(wrong.tasks[1]!, testContext())).rejects.toMatchObject(refusal);
 
     expect(await readdir(parent)).toEqual([]);
-    await learner.learn(scenario.tasks[1]!, testContext()); // nothing was begun
+    await learner.learn(scenario.tasks[0]!, testContext()); // nothing was begun, or another task would have to wait
     learner.dispose();
     expect(memoryUse().buffers).toBe(buffers);
   });
+
+  test.each(["train", "validation"] as const)(
+    "a %s set that has become another since the task was begun",
+    async (set) => {
+      const learner = new SgdLearner({ ...options, schedule: { ...schedule, epochs: 2 } });
+      const onCheckpoint = (): Promise<never> => Promise.reject(new Error("stopped"));
+      const labels = Array(scenario.tasks[1]![set].size).fill("cat");
+
+      await expect(learner.learn(scenario.tasks[1]!, testContext({ onCheckpoint }))).rejects.toThrow(
+        "stopped",
+      );
+
+      await expect(learner.learn(changed(set, { labels }).tasks[1]!, testContext())).rejects.toMatchObject({
+        code: "BAD_LABEL",
+      });
+      learner.dispose();
+    },
+  );
 
   test("in joint training, what is wrong in an earlier task of the scenario", async () => {
     const wrong = changed("train", { labels: Array(18).fill("cat") });

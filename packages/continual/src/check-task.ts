@@ -26,7 +26,14 @@ export function checkTask(task: Task, sets: readonly TaskSet[]): void {
   }
 }
 
-function checkSplit(name: string, split: Split | undefined, classes: number): void {
+/**
+ * Refuses a split that cannot be what it says.
+ *
+ * @param name - what messages call it
+ * @param classes - how many labels there may be; Infinity where only the logits will tell
+ * @throws ConfigError as `checkTask`
+ */
+export function checkSplit(name: string, split: Split | undefined, classes: number): void {
   if (typeof split?.read !== "function")
     throw new ConfigError("BAD_SPLIT", `${name} has no function read; a split reads its images with it`);
   const { size, shape, labels } = split;
@@ -44,8 +51,7 @@ function checkSplit(name: string, split: Split | undefined, classes: number): vo
       `${name} has shape ${found}; an image is [height, width, channels], each a whole number from 1 up`,
     );
   }
-  // Nothing that has no length is a list.
-  const count = (labels as ArrayLike<unknown> | null | undefined)?.length;
+  const count = Array.isArray(labels) || ArrayBuffer.isView(labels) ? labels.length : undefined;
   if (count !== size) {
     throw new ConfigError(
       "BAD_SPLIT",
@@ -57,8 +63,8 @@ function checkSplit(name: string, split: Split | undefined, classes: number): vo
     if (isWhole(label, 0) && label < classes) continue;
     throw new ConfigError(
       "BAD_LABEL",
-      `label ${i} of ${name} is ${brief(label)}; a label is the position of its class in the task's, a whole number from 0 to ` +
-        `${classes - 1}`,
+      `label ${i} of ${name} is ${brief(label)}; a label is the position of its class in the task's, a whole number from 0 ` +
+        (classes === Infinity ? "up" : `to ${classes - 1}`),
     );
   }
 }

@@ -116,6 +116,20 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
     expect(run).toThrow(expect.objectContaining({ code: "EMPTY_SPLIT" }));
   });
 
+  test.each<[string, Partial<Record<keyof Split, unknown>>, string, RegExp]>([
+    ["a text", { labels: ["cat"] }, "BAD_LABEL", /^label 0 of the split is "cat"; .* from 0 up$/],
+    ["a list", { labels: [[0, 1]] }, "BAD_LABEL", /^label 0 of the split is a list of 2; /],
+    ["half a class", { labels: Float32Array.of(0.5) }, "BAD_LABEL", /^label 0 of the split is 0\.5; /],
+    ["a label too few", { labels: new Int32Array(0) }, "BAD_SPLIT", /1 images, but 0 labels/],
+    ["half an image", { size: 1.5 }, "BAD_SPLIT", /has size 1\.5; /],
+  ])("a split with %s is refused, whoever evaluates on it", (_, change, code, message) => {
+    const split = { ...pairs([[1, 0]], [0]), ...change } as Split;
+
+    expect(() => evaluate(split, backend, asLogits)).toThrow(
+      expect.objectContaining({ name: "ConfigError", code, message: expect.stringMatching(message) }),
+    );
+  });
+
   test("leaves no buffer behind, also when it is refused", () => {
     const before = memoryUse().buffers;
     evaluate(pairs([[1, 0]], [0]), backend, asLogits);

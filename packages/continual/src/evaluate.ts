@@ -1,6 +1,7 @@
-import { ConfigError, NumericError, type Backend, type Tensor } from "@milliner/core";
+import { NumericError, type Backend, type Tensor } from "@milliner/core";
 import { crossEntropy } from "@milliner/core/operations";
 import { forEachBatch } from "./batches.ts";
+import { checkSplit } from "./check-task.ts";
 import type { Split } from "./task.ts";
 
 /** How well logits fit the labels of a split. */
@@ -26,7 +27,8 @@ export function argmax(values: ArrayLike<number>): number {
  *
  * @param logits - [n, classes] of images [n, height, width, channels]; runs inside a `tidy`
  * @param observe - sees the logits of each batch, in order; they are freed when it returns
- * @throws ConfigError (`EMPTY_SPLIT`) when there is nothing to evaluate on
+ * @throws ConfigError (`EMPTY_SPLIT`) when there is nothing to evaluate on; (`BAD_SPLIT`, `BAD_LABEL`) for a split that cannot be
+ *   what it says
  * @throws NumericError (`NON_FINITE_LOGITS`) for a logit that is NaN or infinite: it has no rank
  */
 export function evaluate(
@@ -35,7 +37,7 @@ export function evaluate(
   logits: (images: Tensor, labels: Int32Array) => Tensor,
   observe?: (logits: Float32Array) => void,
 ): Evaluation {
-  if (split.size === 0) throw new ConfigError("EMPTY_SPLIT", "there is no image to evaluate on");
+  checkSplit("the split", split, Infinity);
   let loss = 0;
   let right = 0;
   forEachBatch(split, evaluationBatch, backend, (images, labels, first) => {

@@ -58,6 +58,7 @@ test.each<[Partial<RunOptions>, string]>([
   [{ unlearned: "every" as never }, 'unlearned must be one of none, next, all, not "every"'],
   [{ checkpointSeconds: NaN }, "checkpointSeconds must be a number from 0 up, not NaN"],
   [{ seed: -1 }, "seed must be a whole number from 0 up, not -1"],
+  [{ resume: "false" as never }, 'resume of run must be true or false, not "false"'],
 ])("run refuses %j before anything is trained", async (wrong, message) => {
   const learner = new SgdLearner(options);
 

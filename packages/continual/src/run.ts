@@ -72,7 +72,7 @@ const runKeys: OptionKeys<RunOptions> = {
   backend: true,
   controls: true,
   folder: true,
-  resume: true,
+  resume: "switch",
   settings: true,
   onOpen: true,
   makeLearner: true,

@@ -377,6 +377,15 @@ test("joined splits follow each other, each with its own labels moved by its off
   expect(() => joinSplits([], [])).toThrow(/not none/);
 });
 
+test("labels kept in bytes are joined as the numbers that they come to", () => {
+  const set = countedImages(4);
+  const bytes = { ...imageSplit(set, Uint32Array.of(0, 1), { transform }), labels: Uint8Array.of(0, 9) };
+
+  const joined = joinSplits([bytes, bytes] as unknown as Split[], [250, 300]);
+
+  expect([...joined.labels]).toEqual([250, 259, 300, 309]);
+});
+
 test("splits of different shapes are not joined, and the shapes are named", () => {
   const flat = createImageSet(
     { images: new Uint8Array(6), shape: [1, 6, 1], count: 1 },

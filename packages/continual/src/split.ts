@@ -68,7 +68,7 @@ export function joinSplits(splits: readonly Split[], labelOffsets: readonly numb
   const labels = new Int32Array(size);
   splits.forEach((split, i) =>
     labels.set(
-      split.labels.map((label) => label + labelOffsets[i]!),
+      Int32Array.from(split.labels, (label) => label + labelOffsets[i]!), // where they are bytes, their own map ends at 255
       starts[i],
     ),
   );

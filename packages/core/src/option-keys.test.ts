@@ -60,6 +60,40 @@ describe("an option that is spelled wrong is refused, and the nearest named:", (
   });
 });
 
+/** Calls with a switch as a settings file or the environment may have it. */
+const switches: Readonly<Record<string, readonly [name: string, call: (wrong: object) => unknown]>> = {
+  Sgd: ["nesterov", (wrong) => new Sgd({ lr: 1, momentum: 0.5, ...wrong })],
+  "layer linear": ["bias", (wrong) => linear(1, wrong)],
+  "layer conv2d": ["bias", (wrong) => conv2d(1, 1, wrong)],
+  tensor: ["requiresGrad", (wrong) => tensor([1], [1], { backend, ...wrong })],
+  "operation linear": ["relu", (wrong) => operations.linear(x, w, wrong)],
+  "operation conv2d": ["relu", (wrong) => operations.conv2d(image, kernel, wrong)],
+  "batchNorm in training": ["training", (wrong) => operations.batchNorm(x, one, one, wrong)],
+  "batchNorm with ReLU": ["relu", (wrong) => operations.batchNorm(x, one, one, { training: true, ...wrong })],
+};
+
+describe('a switch that is neither true nor false is refused, for the text "false" would be true:', () => {
+  test.each(Object.entries(switches))("%s", (_, [name, call]) => {
+    for (const [value, shown] of [
+      ["false", '"false"'],
+      ["true", '"true"'],
+      [0, "0"],
+      [1, "1"],
+      [null, "null"],
+      [[], "an object"],
+    ] as const) {
+      expect(() => call({ [name]: value }), shown).toThrow(
+        expect.objectContaining({
+          name: "ConfigError",
+          code: "BAD_VALUE",
+          message: expect.stringMatching(`^${name} of .* must be true or false, not ${shown}$`),
+        }),
+      );
+    }
+    expect(() => call({ [name]: undefined }), "left to its default").not.toThrow(/must be true or false/);
+  });
+});
+
 test("a name that every object inherits is no option either", () => {
   expect(() => new Sgd({ lr: 1, constructor: 1 } as never)).toThrow(/Sgd has no option "constructor"/);
 });

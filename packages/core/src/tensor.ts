@@ -37,7 +37,7 @@ export interface TensorOptions {
   readonly requiresGrad?: boolean;
 }
 
-const tensorKeys: OptionKeys<TensorOptions> = { backend: true, requiresGrad: true };
+const tensorKeys: OptionKeys<TensorOptions> = { backend: true, requiresGrad: "switch" };
 
 /**
  * A float32 array with a shape, in memory outside the JavaScript heap. Whoever makes a tensor owns it: `dispose`, `using`

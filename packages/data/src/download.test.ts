@@ -249,6 +249,7 @@ test("options outside their range are refused before anything happens", async ()
     { mirrors: ["ftp://data.example/"] },
     { mirrors: ["data.example"] },
     { ofline: true }, // would go to the network
+    { offline: "no" as never }, // would not
   ];
 
   for (const options of wrong) {

@@ -225,7 +225,7 @@ function offlineError(source: DatasetSource, folder: string, absent: readonly Re
 
 const downloadKeys: OptionKeys<DownloadOptions> = {
   cacheFolder: true,
-  offline: true,
+  offline: "switch",
   mirrors: true,
   idleSeconds: true,
   totalSeconds: true,

@@ -98,7 +98,7 @@ export async function saveFolder(
   dataset: Dataset,
   options: { readonly gzip?: boolean | undefined } = {},
 ): Promise<void> {
-  checkKeys("saveFolder", options, { gzip: true });
+  checkKeys("saveFolder", options, { gzip: "switch" });
   const place = resolve(folder);
   const classNames = new TextEncoder().encode(dataset.classes.map((className) => `${className}\n`).join(""));
   const readBack = parseClassNames(classNames, "classes.txt");

@@ -194,7 +194,7 @@ export function checkLabels(labels: Uint8Array, name: string, classes: number): 
  * @throws DataError `BAD_SHAPE` when the shape cannot be written or differs from the number of bytes
  */
 export function writeIdx(array: IdxArray, options: { readonly gzip?: boolean | undefined } = {}): Uint8Array {
-  checkKeys("writeIdx", options, { gzip: true });
+  checkKeys("writeIdx", options, { gzip: "switch" });
   const { shape, data } = array;
   if (
     ![1, 3, 4].includes(shape.length) ||

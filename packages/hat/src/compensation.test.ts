@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ConfigError, referenceBackend, ShapeError, tensor, tidy } from "@milliner/core";
+import { ConfigError, referenceBackend, ShapeError, tensor, tidy, type Backend } from "@milliner/core";
 import { gateGradient, type Compensation } from "./compensation.ts";
 
 const backend = referenceBackend;
@@ -89,4 +89,18 @@ test("bad arguments are refused by name", () => {
   expect(() => gateGradient(da, e, 1, 400)).toThrow(ShapeError);
   expect(() => gateGradient(e, e, 0, 400)).toThrow(ConfigError);
   expect(() => gateGradient(e, e, 1, Infinity)).toThrow(ConfigError);
+});
+
+test("a gradient on another backend than the embeddings is refused", () => {
+  const another: Backend = { ...referenceBackend, precision: "bf16" };
+  tidy(() => {
+    const da = tensor([1], [1], { backend: another });
+
+    expect(() => gateGradient(da, tensor([1], [1], { backend }), 1, 400)).toThrow(
+      expect.objectContaining({
+        code: "MIXED_BACKENDS",
+        message: expect.stringMatching(/^gateGradient computes/),
+      }),
+    );
+  });
 });

@@ -1,4 +1,5 @@
 import { checkNumber, ShapeError, sameShape, Tensor } from "@milliner/core";
+import { checkOneBackend } from "@milliner/core/operations";
 
 /**
  * Which gradient the embeddings get. `official` and `windowed` are the same rule in the published and in a closed
@@ -34,7 +35,7 @@ const kernelRule: Readonly<Record<Compensation, number>> = { windowed: 0, straig
  * @param sMax - largest slope of the schedule, > 0 (paper: 400)
  * @returns gradient with respect to `e`, shape [units]; the caller owns it
  * @throws ShapeError when `da` and `e` differ in shape
- * @throws ConfigError when `s` or `sMax` is not a positive float32
+ * @throws ConfigError when `s` or `sMax` is not a positive float32, or the tensors are on two backends
  */
 export function gateGradient(
   da: Tensor,
@@ -49,6 +50,7 @@ export function gateGradient(
       `gateGradient: da has shape [${da.shape.join(", ")}], e has [${e.shape.join(", ")}]`,
     );
   }
+  checkOneBackend("gateGradient", e, da);
   checkNumber("gateGradient: s", s, positive);
   checkNumber("gateGradient: sMax", sMax, positive);
   const q = new Tensor(e.shape, { backend: e.backend });

@@ -33,6 +33,15 @@ test("a setting that is spelled wrong is refused, and the nearest named", () => 
   );
 });
 
+test("a text in place of true or false is refused, which would have been true", () => {
+  expect(() => hat({ sleep: "false" as never })).toThrow(
+    expect.objectContaining({
+      code: "BAD_VALUE",
+      message: 'sleep of Hat must be true or false, not "false"',
+    }),
+  );
+});
+
 test.each([
   [{ sMax: NaN }, /^sMax must be/],
   [{ c: -1 }, /^c must be/],

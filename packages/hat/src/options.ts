@@ -57,7 +57,7 @@ const hatKeys: OptionKeys<HatOptions> = {
   protection: true,
   compensation: true,
   annealing: true,
-  sleep: true,
+  sleep: "switch",
 };
 
 function oneOf<T extends string>(name: string, value: T, known: readonly T[]): T {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { referenceBackend, ShapeError, tensor, tidy } from "@milliner/core";
+import { referenceBackend, ShapeError, tensor, tidy, type Backend } from "@milliner/core";
 import { checkGradient } from "@milliner/core/testing";
 import { regularisedLoss, sparsityRegulariser } from "./regulariser.ts";
 
@@ -66,4 +66,19 @@ test("cumulative gates of another width are refused", () => {
   const gates = new Map([["fc1", tensor([0.5, 1], [2], { backend })]]);
 
   expect(() => sparsityRegulariser(gates, new Map([["fc1", Float32Array.of(1)]]))).toThrow(ShapeError);
+});
+
+test("gates on two backends have no common sum, nor has a loss with a regulariser that is elsewhere", () => {
+  const another: Backend = { ...referenceBackend, precision: "bf16" };
+  tidy(() => {
+    const of = (on: Backend) => tensor([0.5], [1], { backend: on });
+    const mixed = new Map([
+      ["fc1", of(backend)],
+      ["fc2", of(another)],
+    ]);
+    const code = expect.objectContaining({ code: "MIXED_BACKENDS" });
+
+    expect(() => sparsityRegulariser(mixed, new Map())).toThrow(code);
+    expect(() => regularisedLoss(of(backend), of(another), 1)).toThrow(code);
+  });
 });

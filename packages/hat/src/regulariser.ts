@@ -1,5 +1,5 @@
 import { ShapeError, Tensor, type Tape } from "@milliner/core";
-import { add, scale } from "@milliner/core/operations";
+import { add, checkOneBackend, scale } from "@milliner/core/operations";
 
 /** Gates by channel space, soft or hard. */
 export type Gates = ReadonlyMap<string, Tensor>;
@@ -21,6 +21,7 @@ export type CumulativeGates = ReadonlyMap<string, Float32Array>;
  * @param before - cumulative gates of the tasks before; a space without an entry is free
  * @returns shape [1]; the caller owns it
  * @throws ShapeError when an entry of `before` has another number of units than its gates
+ * @throws ConfigError (`MIXED_BACKENDS`) when the gates are on two backends
  */
 export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?: Tape): Tensor {
   const spaces = [...gates].map(([space, a]) => {
@@ -34,6 +35,7 @@ export function sparsityRegulariser(gates: Gates, before: CumulativeGates, tape?
     }
     return { a, free: used === undefined ? new Float32Array(units).fill(1) : freePart(used) };
   });
+  checkOneBackend("sparsityRegulariser", spaces[0]!.a, ...gates.values());
   const { backend } = spaces[0]!.a;
   const { kernels } = backend;
   let [weighted, total] = [0, 0];

@@ -59,7 +59,7 @@ const exportRunKeys: OptionKeys<ExportRunOptions> = {
   data: true,
   onTask: true,
   onWarning: true,
-  offline: true,
+  offline: "switch",
   signal: true,
   onProgress: true,
   device: true,

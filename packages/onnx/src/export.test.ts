@@ -235,6 +235,10 @@ test("options that do not fit the network, or that nothing could read back, are 
     code: "UNKNOWN_KEY",
     message: 'exportNetwork has no option "soft_max"; did you mean "softmax"?',
   });
+  expect(refusal(images, { softmax: "false" as never })).toMatchObject({
+    code: "BAD_VALUE",
+    message: 'softmax of exportNetwork must be true or false, not "false"',
+  });
 });
 
 test("a model without a word about its transform is refused; without one by name it takes floats", () => {

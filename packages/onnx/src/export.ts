@@ -49,7 +49,7 @@ const exportKeys: OptionKeys<ExportOptions> = {
   name: true,
   classes: true,
   task: true,
-  softmax: true,
+  softmax: "switch",
   metadata: true,
 };
 

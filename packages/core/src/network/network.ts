@@ -76,7 +76,7 @@ function pair(size: Size2d): readonly [number, number] {
 
 /** A fully connected layer with `units` outputs. */
 export function linear(units: number, options: LayerOptions = {}): Block {
-  checkKeys("linear", options, { name: true, bias: true });
+  checkKeys("linear", options, { name: true, bias: "switch" });
   return { kind: "linear", units, bias: options.bias ?? true, name: options.name };
 }
 
@@ -86,7 +86,7 @@ export function conv2d(
   kernel: Size2d,
   options: LayerOptions & { readonly stride?: Size2d; readonly padding?: Size2d } = {},
 ): Block {
-  checkKeys("conv2d", options, { name: true, bias: true, stride: true, padding: true });
+  checkKeys("conv2d", options, { name: true, bias: "switch", stride: true, padding: true });
   return {
     kind: "conv2d",
     channels,

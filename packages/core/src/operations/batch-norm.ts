@@ -27,8 +27,8 @@ const batchNormKeys: OptionKeys<BatchNormOptions> = {
   runningVariance: true,
   momentum: true,
   eps: true,
-  training: true,
-  relu: true,
+  training: "switch",
+  relu: "switch",
 };
 
 /**

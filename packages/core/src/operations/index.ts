@@ -8,4 +8,5 @@ export { groupNorm, type GroupNormOptions } from "./group-norm.ts";
 export { layerNorm, type LayerNormOptions } from "./layer-norm.ts";
 export { linear, type DropoutDraw, type LinearOptions } from "./linear.ts";
 export { maxPool2d } from "./max-pool2d.ts";
+export { checkOneBackend } from "./one-backend.ts";
 export { concat, flatten, reshape } from "./shape.ts";

@@ -39,7 +39,12 @@ export interface LinearOptions {
 }
 
 /** All keys of `LinearOptions`. */
-export const linearKeys: OptionKeys<LinearOptions> = { bias: true, relu: true, dropout: true, gate: true };
+export const linearKeys: OptionKeys<LinearOptions> = {
+  bias: true,
+  relu: "switch",
+  dropout: true,
+  gate: true,
+};
 
 function vector(t: Tensor | undefined, units: number, what: string): void {
   if (t !== undefined && (t.shape.length !== 1 || t.shape[0] !== units)) {

@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor.ts";
 
 /**
  * Refuses tensors of two backends in one operation: one of them would decide the arithmetic, in silence. Called by every operation
- * of several tensors; those that are left out may be undefined.
+ * of several tensors, a method's own too; those that are left out may be undefined.
  *
  * @throws ConfigError (`MIXED_BACKENDS`)
  */

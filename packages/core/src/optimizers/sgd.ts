@@ -42,7 +42,7 @@ export class Sgd implements Optimizer {
 
   /** @throws ConfigError when a setting is outside its range */
   constructor(options: SgdOptions) {
-    checkKeys("Sgd", options, { lr: true, momentum: true, nesterov: true, weightDecay: true });
+    checkKeys("Sgd", options, { lr: true, momentum: true, nesterov: "switch", weightDecay: true });
     const { lr, momentum = 0, nesterov = false, weightDecay = 0 } = options;
     checkLr(lr);
     checkWeightDecay(weightDecay);
