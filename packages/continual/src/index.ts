@@ -37,6 +37,7 @@ export {
 } from "./metrics.ts";
 export { MultiHead, type MultiHeadOptions, type StoredHeads } from "./multi-head.ts";
 export { MultiHeadTraining, type MultiHeadTrainingOptions } from "./multi-head-training.ts";
+export { checkOutFolder, type OutKind } from "./out-folder.ts";
 export { hashParameters } from "./parameters-hash.ts";
 export { permutedScenario, permutedTransform, type PermutedScenarioOptions } from "./permuted-scenario.ts";
 export type { LearnerResult, RunResult, TaskResult } from "./result.ts";

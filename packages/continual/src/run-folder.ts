@@ -3,7 +3,8 @@ import { join, relative, resolve } from "node:path";
 import { CheckpointError, ConfigError } from "@milliner/core";
 import { asideSuffix, errorCode } from "@milliner/data";
 import { makeFolder, writeFileAtomically } from "./atomic-file.ts";
-import { lockRun, type RunLock } from "./run-lock.ts";
+import { checkOutFolder, type OutKind } from "./out-folder.ts";
+import { lockName, lockRun, type RunLock } from "./run-lock.ts";
 
 /** Where in a run a checkpoint was written: at the end of a task, or within it. */
 export interface CheckpointPlace {
@@ -98,11 +99,13 @@ export class RunFolder {
    * Makes the folder if need be, and takes it.
    *
    * @param resume - whether a run may be there already
-   * @throws ConfigError (`RUN_LOCKED`) when another run owns it; (`RUN_EXISTS`) when it holds a run and `resume` is false
+   * @throws ConfigError (`RUN_LOCKED`) when another run owns it; (`RUN_EXISTS`) when it holds a run and `resume` is false; (`OTHER_FILES`) when it
+   *   holds other things
    * @throws CheckpointError (`WRITE_FAILED`, `DISK_FULL`, `FILE_SIZE_LIMIT`)
    */
   static async open(given: string, resume: boolean): Promise<RunFolder> {
     const path = resolve(given); // once: the process may change its folder while it runs
+    await checkOutFolder(path, runOut);
     await makeFolder(path);
     const folder = new RunFolder(path, await lockRun(path));
     try {
@@ -139,6 +142,22 @@ export class RunFolder {
 }
 
 const resultName = "result.json";
+const eventsName = "events.jsonl";
+const ownNames: ReadonlySet<string> = new Set([
+  resultName,
+  eventsName,
+  lockName,
+  "checkpoints",
+  "run.yaml",
+  "report.html",
+  "onnx",
+]);
+const runOut: OutKind = {
+  what: "a run",
+  example: "run",
+  isOwn: (name) => ownNames.has(name) || name.startsWith(`${lockName}.`),
+  signs: [eventsName, lockName],
+};
 
 /** Path of a run's result. */
 export function resultFile(run: string): string {
@@ -147,5 +166,5 @@ export function resultFile(run: string): string {
 
 /** Path of a run's events. */
 export function eventsFile(run: string): string {
-  return join(run, "events.jsonl");
+  return join(run, eventsName);
 }

@@ -35,7 +35,8 @@ export async function lockRun(folder: string): Promise<RunLock> {
   };
 }
 
-const lockName = "run.lock";
+/** The file in a run's folder that names its owner. */
+export const lockName = "run.lock";
 
 /** A lock is one line. */
 const largestBytes = 2 ** 16;

@@ -94,7 +94,7 @@ const runKeys: OptionKeys<RunOptions> = {
  *
  * @returns the result, which is also written as `result.json`. Learners are left as they are at the end; the caller disposes
  *   them.
- * @throws ConfigError (`RUN_LOCKED`, `RUN_EXISTS`, `BAD_NAME`, `EMPTY_SCENARIO`, `EMPTY_SPLIT`, `BAD_SPLIT`, `BAD_LABEL`) before
+ * @throws ConfigError (`RUN_LOCKED`, `RUN_EXISTS`, `OTHER_FILES`, `BAD_NAME`, `EMPTY_SCENARIO`, `EMPTY_SPLIT`, `BAD_SPLIT`, `BAD_LABEL`) before
  *   anything has changed; (`BAD_SPLIT`) at the first batch of a split whose `read` does not write it
  * @throws CheckpointError when the folder cannot be written or a checkpoint not be read; NumericError when a loss is not
  *   finite; the signal's reason when it was aborted. Earlier checkpoints stay.

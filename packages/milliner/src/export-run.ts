@@ -12,7 +12,13 @@ import {
   type Network,
   type TransformStep,
 } from "@milliner/core";
-import { makeFolder, writeFileAtomically, type Scenario, type Split } from "@milliner/continual";
+import {
+  checkOutFolder,
+  makeFolder,
+  writeFileAtomically,
+  type Scenario,
+  type Split,
+} from "@milliner/continual";
 import { unsyncedWarning, type Dataset } from "@milliner/data";
 import { prune } from "@milliner/hat";
 import {
@@ -117,7 +123,7 @@ const batchSize = 250;
 /**
  * Writes each task of a run as an ONNX file of its own, pruned to the units that the task uses, and `verification.json`.
  *
- * @throws CheckpointError, ConfigError (`TASK_UNKNOWN`), DataError, NativeError as `openRun` and the data do; OnnxError
+ * @throws CheckpointError, ConfigError (`TASK_UNKNOWN`, `OTHER_FILES`), DataError, NativeError as `openRun` and the data do; OnnxError
  *   (`RUNTIME_MISSING`) when the check is required and onnxruntime-node is not there
  */
 export async function exportRun(run: string, options: ExportRunOptions = {}): Promise<ExportedRun> {
@@ -126,6 +132,7 @@ export async function exportRun(run: string, options: ExportRunOptions = {}): Pr
   const place = resolve(run);
   const folder = resolve(options.out ?? join(place, "onnx"));
   const data = options.data === undefined ? null : resolve(options.data);
+  if (options.out !== undefined) await checkModelFolder(folder);
   // Runtimes compute in float32 on the float32 weights, whatever the run computed in, and there pruned equals masked.
   const learned = await openRun(place, { ...options, precision: "float32" }, warn);
   try {
@@ -147,6 +154,16 @@ export async function exportRun(run: string, options: ExportRunOptions = {}): Pr
   } finally {
     learned.hat.dispose();
   }
+}
+
+async function checkModelFolder(folder: string): Promise<void> {
+  const isOurs = (await earlierTasks(join(folder, verificationName))).length > 0;
+  await checkOutFolder(folder, {
+    what: "models",
+    example: "models",
+    isOwn: (name) => name === verificationName || /^task-\d+\.onnx$/.test(name),
+    signs: isOurs ? [verificationName] : [],
+  });
 }
 
 function checkTasks(tasks: readonly number[], { tasks: learned }: LearnedRun, run: string): void {
@@ -317,11 +334,12 @@ function equalBits(a: Float32Array, b: Float32Array): boolean {
   return x!.equals(y!);
 }
 
+const verificationName = "verification.json";
 const verificationFormat = "milliner-verification";
 
 /** What is known of models that lie there from an earlier export, and are not replaced, stays. */
 async function writeVerification({ folder, runtime, tasks }: ExportedRun): Promise<string | null> {
-  const path = join(folder, "verification.json");
+  const path = join(folder, verificationName);
   const replaced = new Set(tasks.map(({ task }) => task));
   const kept = (await earlierTasks(path)).filter(({ task }) => !replaced.has(task));
   const all = [...kept, ...tasks].toSorted((a, b) => a.task - b.task);
@@ -331,7 +349,7 @@ async function writeVerification({ folder, runtime, tasks }: ExportedRun): Promi
 
 async function earlierTasks(path: string): Promise<readonly ExportedTask[]> {
   try {
-    const found: unknown = JSON.parse((await readRunText(path, "verification.json")) ?? "null");
+    const found: unknown = JSON.parse((await readRunText(path, verificationName)) ?? "null");
     const isObject = found !== null && typeof found === "object" && "format" in found && "tasks" in found;
     const isOurs = isObject && found.format === verificationFormat && Array.isArray(found.tasks);
     return isOurs ? (found.tasks as unknown[]).filter(isEntry) : [];

@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memoryUse } from "@milliner/core";
@@ -97,6 +106,51 @@ test("a single task that is exported again keeps what is known of the others", a
     [1, true],
     [2, true],
   ]);
+});
+
+test("models are not strewn among other things, and lie again where they or notes on them lie", async () => {
+  const out = join(folder, "served");
+  mkdirSync(out);
+  writeFileSync(join(out, "server.py"), "");
+
+  await expect(exportRun(memory, { out, tasks: [0], verify: "off" })).rejects.toMatchObject({
+    name: "ConfigError",
+    code: "OTHER_FILES",
+    message:
+      `${out} holds other things (server.py), among which models would be strewn; choose a new or an empty folder, such as ` +
+      join(out, "models"),
+  });
+  expect(readdirSync(out)).toEqual(["server.py"]);
+
+  rmSync(join(out, "server.py"));
+  await exportRun(memory, { out, tasks: [0], verify: "off" });
+  writeFileSync(join(out, "notes.md"), "");
+  await exportRun(memory, { out, tasks: [1], verify: "off" });
+  expect(readdirSync(out).toSorted()).toEqual([
+    "notes.md",
+    "task-0.onnx",
+    "task-1.onnx",
+    "verification.json",
+  ]);
+});
+
+test("a run goes neither into the folder of its images nor around it, and below it with a warning", async () => {
+  const images = join(folder, "images");
+  await saveFolder(images, dataset);
+  const before = readdirSync(images).toSorted();
+  const into = (out: string): Promise<unknown> =>
+    train({ settings: { ...settings, epochs: 1, tasks: 2, data: images }, threads: 1, out, verify: false });
+
+  await expect(into(images)).rejects.toMatchObject({ code: "OTHER_FILES" });
+  await expect(into(folder)).rejects.toMatchObject({ code: "OTHER_FILES" });
+  expect(readdirSync(images).toSorted()).toEqual(before);
+
+  const below = join(images, "runs", "first");
+  expect(await into(below)).toMatchObject({
+    warnings: expect.arrayContaining([
+      `the run's folder ${below} lies in that of the images, ${images}; name another one with --out, so that they stay as they are`,
+    ]) as string[],
+  });
 });
 
 test("a task that was not learned cannot be exported", async () => {

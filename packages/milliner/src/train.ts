@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { isAbsolute, relative, resolve, sep } from "node:path";
 import { CheckpointError, checkKeys, ConfigError, type OptionKeys, type DeviceName } from "@milliner/core";
 import {
   CheckpointFolder,
@@ -149,6 +149,11 @@ export async function train(options: TrainOptions = {}): Promise<Trained> {
       ? openDevice({ device: options.device, threads: options.threads, precision }, warn)
       : openDeviceOf(folder, before.notes, options, warn);
 
+  if (before === null && wanted.data !== null && liesIn(folder, wanted.data)) {
+    warn(
+      `the run's folder ${folder} lies in that of the images, ${wanted.data}; name another one with --out, so that they stay as they are`,
+    );
+  }
   const { dataset, settings } = await imagesOf(wanted, before, options);
   dataset.warnings.forEach(warn);
   const normalisation = before?.notes.normalisation ?? measureNormalisation(dataset.train);
@@ -200,6 +205,11 @@ async function placeOf({ name, settings }: Experiment, { out, resume }: TrainOpt
   return out === undefined
     ? await defaultRunFolder(name, settings.seed, resume ?? false, resolve(runsFolder))
     : resolve(out);
+}
+
+function liesIn(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way !== "" && way.split(sep)[0] !== ".." && !isAbsolute(way);
 }
 
 /** The run that a folder holds; null where none has been begun, or one was killed before it had written what it is. */
