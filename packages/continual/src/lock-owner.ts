@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { errorCode } from "@milliner/data";
+import { errorCode, pidNamespace } from "@milliner/data";
 import { isWhole } from "./whole-number.ts";
 
 /** A thread of a process: what owns a run. A worker that is terminated gives nothing back, and its process lives on. */
@@ -10,6 +10,8 @@ export interface Owner {
   readonly thread: number | null;
   /** When the thread started, in the system's own terms: tells it from a later one with the same number. */
   readonly started: string | null;
+  /** Which numbering `pid` is of: that of a container, say. Null where the system has one, or does not say. */
+  readonly namespace: string | null;
   readonly host: string;
 }
 
@@ -17,19 +19,20 @@ export interface Owner {
 export function thisThread(): Owner {
   const thread = ownThread();
   const started = thread === null ? null : look(process.pid, thread)?.started;
-  return { pid: process.pid, thread, started: started ?? null, host: hostname() };
+  return { pid: process.pid, thread, started: started ?? null, namespace: pidNamespace(), host: hostname() };
 }
 
 /** Null for what names no owner. */
 export function parseOwner(text: string): Owner | null {
   try {
     const value = JSON.parse(text) as Partial<Owner> | null;
-    const { pid, thread = null, started = null, host } = value ?? {};
+    const { pid, thread = null, started = null, namespace = null, host } = value ?? {};
     if (!isWhole(pid, 1) || typeof host !== "string") return null;
     return {
       pid,
       thread: isWhole(thread, 1) ? thread : null,
       started: typeof started === "string" ? started : null,
+      namespace: typeof namespace === "string" ? namespace : null,
       host,
     };
   } catch {
@@ -38,8 +41,9 @@ export function parseOwner(text: string): Owner | null {
 }
 
 /** Whether a thread is gone for certain. What cannot be known counts as alive: two that write one folder would spoil it. */
-export function isDead({ pid, thread, started, host }: Owner): boolean {
-  if (host !== hostname()) return false;
+export function isDead(owner: Owner): boolean {
+  const { pid, thread, started, host } = owner;
+  if (host !== hostname() || isOfOtherContainer(owner)) return false;
   if (ownThread() !== null) {
     const seen = look(pid, thread ?? pid);
     if (seen !== null) {
@@ -53,6 +57,15 @@ export function isDead({ pid, thread, started, host }: Owner): boolean {
   } catch (error) {
     return errorCode(error) === "ESRCH";
   }
+}
+
+// Containers may share the machine's name (`--network host`), and none sees the processes of another. What ran before the machine
+// was started anew is gone, wherever it was.
+export function isOfOtherContainer({ namespace, started }: Owner): boolean {
+  const own = pidNamespace();
+  if (namespace === null || own === null || namespace === own) return false;
+  const boot = bootId();
+  return started === null || boot === null || started.startsWith(`${boot}/`);
 }
 
 // Linux: the thread's number out of `PID/task/THREAD`. Null on other systems, where /proc cannot be read, and where it is that of

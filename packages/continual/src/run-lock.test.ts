@@ -124,6 +124,43 @@ describe.runIf(process.platform === "linux")("the lock of a worker, which its pr
   }
 });
 
+describe.runIf(process.platform === "linux")(
+  "the lock of another container with the same name of its machine",
+  () => {
+    const nobody = 4_194_305; // above the largest number of a process that Linux gives
+    const otherContainer = { namespace: "pid:[1]" };
+
+    test("is respected, though no process of that number is in sight", async () => {
+      await leaveLock(nobody, otherContainer);
+
+      await expect(lockRun(folder)).rejects.toMatchObject({
+        code: "RUN_LOCKED",
+        message: expect.stringContaining(`process ${nobody} of another container on ${hostname()};`),
+      });
+    });
+
+    test("is respected, though a later process here has its number", async () => {
+      const [boot] = JSON.parse(await lockText()).started.split("/");
+      await leaveLock(process.pid, { ...otherContainer, started: `${boot}/1` });
+
+      await expect(lockRun(folder)).rejects.toMatchObject({ code: "RUN_LOCKED" });
+    });
+
+    test("is taken over when the machine has been started anew since", async () => {
+      await leaveLock(nobody, { ...otherContainer, started: "an-earlier-boot/1" });
+
+      await (await lockRun(folder)).release();
+    });
+
+    async function lockText(): Promise<string> {
+      const lock = await lockRun(folder);
+      const text = await readFile(path, "utf8");
+      await lock.release();
+      return text;
+    }
+  },
+);
+
 describe.skipIf(process.platform === "win32")("what is called like the lock and is no file", () => {
   test.each<[string, () => unknown]>([
     ["a pipe that nobody writes to", () => execFileSync("mkfifo", [path])],

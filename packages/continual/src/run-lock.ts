@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { ConfigError } from "@milliner/core";
 import { errorCode, flush, readBoundedFile } from "@milliner/data";
 import { writeError } from "./atomic-file.ts";
-import { isDead, parseOwner, thisThread, type Owner } from "./lock-owner.ts";
+import { isDead, isOfOtherContainer, parseOwner, thisThread, type Owner } from "./lock-owner.ts";
 
 /** A run folder that this thread owns, until `release`. */
 export interface RunLock {
@@ -126,8 +126,10 @@ function lockedBy(owner: Owner | null, folder: string, path: string): ConfigErro
   );
 }
 
-function ownerText({ pid, thread, host }: Owner): string {
-  const text = `process ${pid} on ${host}`;
+function ownerText(owner: Owner): string {
+  const { pid, thread, host } = owner;
+  const where = isOfOtherContainer(owner) ? "of another container on" : "on";
+  const text = `process ${pid} ${where} ${host}`;
   return thread === null || thread === pid ? text : `thread ${thread} of ${text}`;
 }
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { asideSuffix, ensureFolder, writeFailure, writeFileAtomically } from "./atomic-file.ts";
+import { pidNamespace } from "./pid-namespace.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -37,7 +38,10 @@ test.each<[what: string, content: string | Uint8Array | readonly Uint8Array[], e
 
 test("what a killed process left of the file is removed, what is being written and other files are not", async () => {
   const path = join(folder, "file");
-  const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+  const machineOf = (namespace: string | null): string =>
+    createHash("sha256").update(`${hostname()}\n${namespace}`).digest("hex").slice(0, 8);
+  const host = machineOf(pidNamespace());
+  const container = machineOf("pid:[1]");
   const nobody = 4_194_305; // above the largest number of a process that Linux gives
   const aside = (name: string, machine: string, pid: number): string =>
     `.${name}.${machine}-${pid}-${randomUUID()}${asideSuffix}`;
@@ -46,6 +50,7 @@ test("what a killed process left of the file is removed, what is being written a
   const kept = [
     aside("file", host, process.pid),
     aside("file", "00000000", nobody),
+    aside("file", container, nobody),
     aside("file.txt", host, nobody),
     "file.part",
   ];

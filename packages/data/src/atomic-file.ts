@@ -7,6 +7,7 @@ import { DataError, type DataErrorCode } from "./data-error.ts";
 import { errorCode } from "./thrown.ts";
 import { flush, flushFolder } from "./flush.ts";
 import { makeFolder } from "./make-folder.ts";
+import { pidNamespace } from "./pid-namespace.ts";
 
 /** Ending of files that are not whole yet. Nobody reads them. */
 export const asideSuffix = ".part";
@@ -56,10 +57,11 @@ async function writeAside(
   }
 }
 
-// The writer's machine and process stand in the name, so that what a killed process left is told from what is being written.
+// The writer's machine and process stand in the name, so that what a killed process left is told from what is being written. Of a
+// machine's containers each is one of its own: the number of a process says nothing in another.
 function asidePrefix(name: string): string {
-  const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
-  return `.${name}.${host}-`;
+  const machine = createHash("sha256").update(`${hostname()}\n${pidNamespace()}`).digest("hex").slice(0, 8);
+  return `.${name}.${machine}-`;
 }
 
 // A process of another machine cannot be asked: what has not been written to for so long is nobody's.

@@ -37,5 +37,6 @@ export {
 export { makeFolder } from "./make-folder.ts";
 export { loadMnist, mnist } from "./mnist.ts";
 export { measureNormalisation, type Normalisation } from "./normalisation.ts";
+export { pidNamespace } from "./pid-namespace.ts";
 export { holdsPublished } from "./published.ts";
 export { errorCode, errorMessage } from "./thrown.ts";
