@@ -7,14 +7,18 @@ import type { StoredJson } from "./stored-json.ts";
 import { nameOfSet, taskSetNames, type TaskSet } from "./task-set.ts";
 import { taskInWords, type Scenario, type Split, type Task } from "./task.ts";
 
-/** What a task is made of: its name, and hashes of all else that a learner sees of it. */
-export interface TaskIdentity {
+/** What a task is made of for whoever tries it: its name, and hashes of all else that is seen then. */
+export interface TriedIdentity {
   readonly name: string;
   readonly classes: string;
   readonly transform: string;
+  readonly test: string;
+}
+
+/** The same for whoever learns it. */
+export interface TaskIdentity extends TriedIdentity {
   readonly train: string;
   readonly validation: string;
-  readonly test: string;
 }
 
 /** What decides a run's bits beyond its seed: with anything else it is another run. Plain JSON, kept in its checkpoints. */
@@ -40,27 +44,35 @@ export async function identifyTasks(
   { tasks }: Scenario,
   signal?: AbortSignal,
 ): Promise<readonly TaskIdentity[]> {
-  const of = async (task: Task, set: TaskSet): Promise<string> => {
-    await setImmediate();
-    signal?.throwIfAborted();
-    return located(
-      () => nameOfSet(task, set),
-      () => hashSplit(task[set]),
-    );
-  };
   const found: TaskIdentity[] = [];
   for (const task of tasks) {
-    const { name, classes, transform } = task;
-    found.push({
-      name,
-      classes: sha256(JSON.stringify(classes)),
-      transform: sha256(JSON.stringify(transform)),
-      train: await of(task, "train"),
-      validation: await of(task, "validation"),
-      test: await of(task, "test"),
-    });
+    const [train, validation] = [
+      await identifySet(task, "train", signal),
+      await identifySet(task, "validation", signal),
+    ];
+    found.push({ ...(await identifyTried(task, signal)), train, validation });
   }
   return found;
+}
+
+/** The same of one task, without the images that it is learned from: they are most of them. */
+export async function identifyTried(task: Task, signal?: AbortSignal): Promise<TriedIdentity> {
+  const { name, classes, transform } = task;
+  return {
+    name,
+    classes: sha256(JSON.stringify(classes)),
+    transform: sha256(JSON.stringify(transform)),
+    test: await identifySet(task, "test", signal),
+  };
+}
+
+async function identifySet(task: Task, set: TaskSet, signal: AbortSignal | undefined): Promise<string> {
+  await setImmediate();
+  signal?.throwIfAborted();
+  return located(
+    () => nameOfSet(task, set),
+    () => hashSplit(task[set]),
+  );
 }
 
 /** Its labels, the bytes of all images, and what `read` makes of them. */
@@ -129,26 +141,39 @@ export function identityDifference(before: RunIdentity, now: RunIdentity, seen: 
   return tasksDifference(before.tasks, now.tasks, seen);
 }
 
-/** The same of tasks alone. */
-export function tasksDifference(
+function tasksDifference(
   before: readonly TaskIdentity[],
   now: readonly TaskIdentity[],
   { begun, areTried }: SeenTasks,
 ): string | null {
   for (const [id, task] of before.entries()) {
-    const other = now[id]!;
-    const name = taskInWords({ id, name: task.name });
-    if (task.name !== other.name) return `${name}, which this run calls "${shortened(other.name)}"`;
     const seen = id < begun ? allParts : areTried ? triedParts : [];
-    const part = seen.find((one) => task[one] !== other[one]);
-    if (part !== undefined) return `another ${partNames[part]} of ${name} than this run has`;
+    const difference = taskDifference(id, task, now[id]!, seen);
+    if (difference !== null) return difference;
   }
   return null;
 }
 
+/** The first thing in which task `id` differs for whoever tries it, in words; null where nothing does. */
+export function triedDifference(id: number, before: TriedIdentity, now: TriedIdentity): string | null {
+  return taskDifference(id, before, now, triedParts);
+}
+
+function taskDifference<T extends TriedIdentity>(
+  id: number,
+  before: T,
+  now: T,
+  parts: readonly (Part & keyof T)[],
+): string | null {
+  const name = taskInWords({ id, name: before.name });
+  if (before.name !== now.name) return `${name}, which this run calls "${shortened(now.name)}"`;
+  const part = parts.find((one) => before[one] !== now[one]);
+  return part === undefined ? null : `another ${partNames[part]} of ${name} than this run has`;
+}
+
 type Part = Exclude<keyof TaskIdentity, "name">;
-const triedParts: readonly Part[] = ["classes", "transform", "test"];
-const allParts: readonly Part[] = [...triedParts, "train", "validation"];
+const triedParts = ["classes", "transform", "test"] as const;
+const allParts = [...triedParts, "train", "validation"] as const;
 const partNames: Readonly<Record<Part, string>> = {
   classes: "list of classes",
   transform: "transform",

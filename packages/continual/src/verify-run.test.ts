@@ -172,6 +172,22 @@ test("locked elements that are others than they were are found, also when only o
   expect((await verifyRun(folder, scenario, changed, backend)).lockedUnchanged).toBe(false);
 });
 
+test("asks for no image that it does not compute with", async () => {
+  await runOnce();
+  const unread = (): never => {
+    throw new Error("read");
+  };
+  const testsAlone = scenario.tasks.map((task) => ({
+    ...task,
+    train: { ...task.train, read: unread, readBytes: unread },
+    validation: { ...task.validation, read: unread, readBytes: unread },
+  }));
+
+  const found = await verifyRun(folder, { ...scenario, tasks: testsAlone }, make, backend);
+
+  expect(found.bitExactOldLogits).toBe(true);
+});
+
 test("a scenario of the same name with fewer tasks is refused", async () => {
   await runOnce();
   const shorter = { ...scenario, tasks: scenario.tasks.slice(0, 2) };

@@ -3,7 +3,7 @@ import { readCheckpoint, readerOf } from "./checkpoint.ts";
 import type { Learner } from "./learner.ts";
 import { measureTask } from "./measure-task.ts";
 import { CheckpointFolder } from "./run-folder.ts";
-import { identifyTasks, tasksDifference } from "./run-identity.ts";
+import { identifyTried, triedDifference } from "./run-identity.ts";
 import { checkRecord, parseRecord } from "./run-record.ts";
 import { brief } from "./stored-json.ts";
 import type { Scenario } from "./task.ts";
@@ -57,12 +57,14 @@ export async function verifyRun(
   }
   checkRecord(record, newest, checkpoint);
   const begunWith = record.identity?.tasks.slice(0, learned.length) ?? [];
-  const difference = tasksDifference(begunWith, await identifyTasks(scenario), { begun: 0, areTried: true });
-  if (difference !== null) {
-    throw new CheckpointError(
-      "OTHER_RUN",
-      `${checkpoint} was written with ${difference}; give the run's own`,
-    );
+  for (const [task, before] of begunWith.entries()) {
+    const difference = triedDifference(task, before, await identifyTried(scenario.tasks[task]!));
+    if (difference !== null) {
+      throw new CheckpointError(
+        "OTHER_RUN",
+        `${checkpoint} was written with ${difference}; give the run's own`,
+      );
+    }
   }
   const learner = makeLearner();
   try {
