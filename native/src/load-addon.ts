@@ -90,6 +90,11 @@ function open(load: NodeJS.Require, path: string, remedy: string): LoadedAddon {
     const message = messageOf(error);
     if (codeOf(error) === "NATIVE_ISA" || codeOf(error) === "NATIVE_THREADS")
       return { addon: null, reason: message, misconfigured: true };
+    // Under Node's permission model, or with --no-addons: a binary of one's own would not be loaded either.
+    if (codeOf(error) === "ERR_DLOPEN_DISABLED")
+      return missing(
+        `${path} is not loaded, since Node was told to load no addons; start it with --allow-addons, without --no-addons`,
+      );
     return missing(`${path} does not load: ${message}; ${remedy}`);
   }
   if (addon.abi !== addonAbi) {

@@ -52,6 +52,13 @@ test("one that ends before its first word with words that are not the command's 
   });
 });
 
+test("one that ends by an error that nobody caught is told of by that error, not by the last line that Node writes", async () => {
+  expect(await checkedWhere("uncaught", `throw new TypeError("no such flag");`)).toMatchObject({
+    code: "NO_FRESH_PROCESS",
+    message: expect.stringContaining("(it ended with 1: TypeError: no such flag)"),
+  });
+});
+
 test.runIf(hasSignals)(
   "one that a signal ends after its first word is a check that failed, with a reason behind the colon",
   async () => {

@@ -43,7 +43,9 @@ export async function verifyInFreshProcess(
     throw noFreshProcess(
       folder,
       notStarted,
-      `as under a limit on processes or memory, or where ${process.execPath} was replaced since the run began`,
+      notStarted === "ERR_ACCESS_DENIED"
+        ? "since Node's permission model is on without --allow-child-process"
+        : `as under a limit on processes or memory, or where ${process.execPath} was replaced since the run began`,
     );
   if (said === undefined) {
     const lines = stderr.trim().split("\n");
@@ -77,7 +79,9 @@ function noFreshProcess(folder: string, reason: string, likely: string): Checkpo
 /** How a process ended that was none of the command's: that one says `error: ` before it ends without its first word. */
 function strangeEnd(status: number | null, stderr: string): string | null {
   if (/^error: /m.test(stderr)) return null;
-  const [line = ""] = stderr.trim().split("\n").slice(-1);
+  const lines = stderr.trim().split("\n");
+  // Below an error that nobody caught Node writes where it was, and its version.
+  const line = lines.find((one) => /^\w*Error\b/.test(one)) ?? lines.at(-1)!;
   return `it ended with ${status}${line === "" ? "" : `: ${line.slice(0, 200)}`}`;
 }
 

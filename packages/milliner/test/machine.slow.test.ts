@@ -101,4 +101,23 @@ describe("under Node's permission model, which refuses to sync files", () => {
     expect(status, stderr).toBe(0);
     expect(stderr.match(/warning: .* when data are safe \(ERR_ACCESS_DENIED\)/g)).toHaveLength(1);
   });
+
+  test("what it refuses else is told with the flag that allows it, not with a remedy that does not help", () => {
+    const told = [
+      [[...args, "--out", join(folder, "refused")], "--allow-addons", "--allow-child-process"],
+      [["export", join(folder, "permitted")], "--allow-addons"],
+    ] as const;
+
+    for (const [words, ...flags] of told) {
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        [flag, "--allow-fs-read=*", `--allow-fs-write=${folder}/*`, command, ...words],
+        { cwd: folder, encoding: "utf8" },
+      );
+
+      expect(status, stderr).toBe(0);
+      for (const allowing of flags) expect(stderr).toMatch(new RegExp(`warning: .*${allowing}`));
+      expect(stderr).not.toMatch(/milliner-native-build|install it|a limit on processes/);
+    }
+  });
 });

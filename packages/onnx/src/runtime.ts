@@ -47,7 +47,9 @@ export async function loadOnnxRuntime(): Promise<OnnxRuntime | MissingRuntime> {
   } catch (error) {
     const reason = types.isNativeError(error) ? error.message.split("\n")[0]! : String(error);
     const advice =
-      "install it beside @milliner/onnx (ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node)";
+      (error as { readonly code?: unknown } | null | undefined)?.code === "ERR_DLOPEN_DISABLED"
+        ? "start Node with --allow-addons, without --no-addons"
+        : "install it beside @milliner/onnx (ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node)";
     return { missing: `onnxruntime-node cannot be loaded (${printable(reason)}); ${advice}` };
   }
 }
