@@ -108,6 +108,17 @@ describe("a mistake is named with its file and line", () => {
       "is not YAML: it is indented as no line above it, or a bracket before it is open",
     ],
     ["preset: @split\n", "BAD_YAML", "line 1 is not YAML: a sign stands where it means something else"],
+    [
+      "preset: split-mnist\nepochs 2\n",
+      "BAD_YAML",
+      'line 2 is not YAML: something is missing: the ":" behind a key, or what closes a bracket or a quote',
+    ],
+    ['preset: "split-mnist\n', "BAD_YAML", "or what closes a bracket or a quote"],
+    [
+      'preset: split-mnist\ndata: "C:\\images"\n',
+      "BAD_YAML",
+      'line 2 is not YAML: a "\\" means something else in double quotes; write the value in single ones',
+    ],
     ["preset: *none\n", "BAD_YAML", 'has an alias ("*name") of nothing'],
     [
       "preset: split-mnist\nsmax: 200\nepochs: 2\nsMax: 300\n",

@@ -12,7 +12,9 @@ export function yamlFlaw({ code }: YAMLParseError): string {
     case "BAD_INDENT":
       return "it is indented as no line above it, or a bracket before it is open; line it up, or close that";
     case "MISSING_CHAR":
-      return "a bracket, a quote or a space is missing; close what is open";
+      return 'something is missing: the ":" behind a key, or what closes a bracket or a quote; add it';
+    case "BAD_DQ_ESCAPE":
+      return 'a "\\" means something else in double quotes; write the value in single ones';
     case "BLOCK_AS_IMPLICIT_KEY":
     case "MULTILINE_IMPLICIT_KEY":
       return 'there is a ":" too many, or one too few before it; write "key: value", and a value with a ":" in quotes';
