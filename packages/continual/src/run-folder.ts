@@ -85,7 +85,7 @@ async function list(path: string): Promise<readonly string[]> {
   }
 }
 
-/** A run's folder, owned by this process until `close`. */
+/** A run's folder, owned by this thread until `close`. */
 export class RunFolder {
   readonly path: string;
   readonly #lock: RunLock;

@@ -64,7 +64,7 @@ function readTensorType(reader: MessageReader): Omit<ValueSummary, "name"> {
 }
 
 /** Whether a dimension is negative, as some exporters write a size that is chosen when the model runs. */
-function anySize(dimension: MessageReader): boolean {
+function isAnySize(dimension: MessageReader): boolean {
   return dimension.integer() < 0n;
 }
 
@@ -78,7 +78,7 @@ function readShape(reader: MessageReader): (number | string | null)[] {
     let size: number | string | null = null;
     while (dimension.next()) {
       if (dimension.field === dimensionField.value)
-        size = anySize(dimension) ? null : dimension.count("a dimension");
+        size = isAnySize(dimension) ? null : dimension.count("a dimension");
       else if (dimension.field === dimensionField.parameter) size = dimension.text("the name of a dimension");
     }
     shape.push(size);
