@@ -41,6 +41,7 @@ test.each([
   ],
   ["what a run left that came to nothing", ["run.yaml", ".result.json.1.part"]],
   ["a run with notes beside it", ["events.jsonl", "notes.md"]],
+  ["logs of what starts a run", ["train.log", "nohup.out", "slurm-4711.err"]],
 ])("a folder with %s is", async (_, names) => {
   await put(...names);
 

@@ -1,4 +1,5 @@
-import { readdir } from "node:fs/promises";
+import { fstatSync } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, shortened } from "@milliner/core";
 import { asideSuffix } from "@milliner/data";
@@ -27,6 +28,9 @@ const emptyNames: ReadonlySet<string> = new Set([
   "lost+found",
 ]);
 
+// What a shell, nohup or a scheduler writes beside what it starts: `train --out d > d/train.log`.
+const logName = /\.(?:log|out|err)$/i;
+
 const mostNamed = 3;
 
 /**
@@ -37,7 +41,9 @@ const mostNamed = 3;
 export async function checkOutFolder(path: string, { what, example, isOwn, signs }: OutKind): Promise<void> {
   const names = (await readdir(path).catch((): string[] => [])).toSorted();
   if (signs.some((sign) => names.includes(sign))) return;
-  const others = names.filter((name) => !emptyNames.has(name) && !name.endsWith(asideSuffix) && !isOwn(name));
+  const foreign = names.filter((name) => !isLikeNothing(name) && !isOwn(name));
+  const written = await Promise.all(foreign.map((name) => isWrittenByUs(join(path, name))));
+  const others = foreign.filter((_, index) => !written[index]);
   if (others.length === 0) return;
   const named = others.slice(0, mostNamed).map((name) => shortened(name));
   const more = others.length > mostNamed ? ` and ${others.length - mostNamed} more` : "";
@@ -46,4 +52,26 @@ export async function checkOutFolder(path: string, { what, example, isOwn, signs
     `${path} holds other things (${named.join(", ")}${more}), among which ${what} would be strewn; choose a new or an empty ` +
       `folder, such as ${join(path, example)}`,
   );
+}
+
+function isLikeNothing(name: string): boolean {
+  return emptyNames.has(name) || name.endsWith(asideSuffix) || logName.test(name);
+}
+
+/** Whether a file is where this process's own output goes, whatever it is called. */
+async function isWrittenByUs(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && [1, 2].some((descriptor) => isOfDescriptor(descriptor, found));
+}
+
+function isOfDescriptor(
+  descriptor: number,
+  { dev, ino }: { readonly dev: number; readonly ino: number },
+): boolean {
+  try {
+    const ours = fstatSync(descriptor);
+    return ours.dev === dev && ours.ino === ino;
+  } catch {
+    return false; // closed
+  }
 }

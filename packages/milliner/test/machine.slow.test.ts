@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { saveFolder } from "@milliner/data";
@@ -46,6 +46,31 @@ test.runIf(process.platform === "linux")(
     expect(stderr).toBe(
       "error: the folder that the command was started in does not exist any more; change to one that does\n",
     );
+  },
+);
+
+test.each([1, 2])(
+  "what the command says may go to a file in the run's own folder (descriptor %i)",
+  (descriptor) => {
+    const run = join(folder, `said-${descriptor}`);
+    mkdirSync(run);
+
+    const { status, stderr } = spawnSync(
+      "sh",
+      [
+        "-c",
+        `exec "$0" "$@" ${descriptor}> ${run}/said.txt`,
+        process.execPath,
+        command,
+        ...args,
+        "--out",
+        run,
+      ],
+      { encoding: "utf8" },
+    );
+
+    expect(status, stderr).toBe(0);
+    expect(readdirSync(run)).toEqual(expect.arrayContaining(["result.json", "said.txt"]));
   },
 );
 
