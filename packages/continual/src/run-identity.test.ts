@@ -7,7 +7,7 @@ import { JointLearner, RandomBodyLearner, SgdFrozenLearner, SgdLearner } from "@
 import type { RunEvent } from "./events.ts";
 import type { Learner } from "./learner.ts";
 import type { MultiHeadTrainingOptions } from "./multi-head-training.ts";
-import { settingDifference } from "./run-identity.ts";
+import { identifyTasks, settingDifference } from "./run-identity.ts";
 import { run, type RunOptions } from "./run.ts";
 import { splitScenario } from "./split-scenario.ts";
 import type { Scenario, Split, Task } from "./task.ts";
@@ -176,6 +176,47 @@ describe("a run that was stopped within its first task is not resumed with", () 
   });
 });
 
+/** Three images of 512 x 512, of which one is read at once. The last of all values is `last`. */
+function large(last: number, hasBytes: boolean): Partial<Split> {
+  const write = (positions: ArrayLike<number>, into: Float32Array | Uint8Array): void => {
+    into.fill(7);
+    for (let i = 0; i < positions.length; i++) if (positions[i] === 2) into[(i + 1) * 2 ** 18 - 1] = last;
+  };
+  const split = { size: 3, shape: [512, 512, 1] as const, labels: Int32Array.of(0, 1, 0), read: write };
+  return hasBytes ? { ...split, readBytes: write } : split;
+}
+
+test.each<[string, Partial<Split>, Partial<Split>]>([
+  ["what is read of the same bytes", {}, { read: mapped(scenario.tasks[0]!.train, (value) => -value).read }],
+  ["images that are otherwise wide, of the same values", {}, { shape: [2, 8, 1] }],
+  ["the last value of several pieces", large(7, false), { ...large(8, false) }],
+  [
+    "the last byte of several pieces",
+    large(7, true),
+    { ...large(7, true), readBytes: large(8, true).readBytes! },
+  ],
+])("the identity of a task tells %s", async (_, one, other) => {
+  const [task] = scenario.tasks as readonly [Task];
+  const identityOf = async (change: Partial<Split>): Promise<unknown> => {
+    const train = { ...task.train, ...change };
+    return (await identifyTasks({ ...scenario, tasks: [{ ...task, train }] }))[0]!.train;
+  };
+
+  const before = await identityOf(one);
+
+  expect(await identityOf(one)).toBe(before);
+  expect(await identityOf(other)).not.toBe(before);
+});
+
+test("a task that says nothing of a transform is one like the others", async () => {
+  const { transform: _, ...silent } = scenario.tasks[0]!;
+  const of = { ...scenario, tasks: [silent as Task, ...scenario.tasks.slice(1)] };
+  await stopAt("epoch-ended", 1, { of });
+
+  await expect(runOnce()).rejects.toMatchObject({ code: "OTHER_RUN" });
+  await runOnce({ of });
+});
+
 test("a control is held to its settings too", async () => {
   const control = (lr: number): Learner =>
     new SgdFrozenLearner({ ...options, schedule: { ...schedule, lr } });
@@ -253,6 +294,9 @@ test("verifyRun refuses other test images, and does not call them broken logits"
 test.each([
   [{ a: 1 }, { a: 1 }, null],
   [{ a: 1, b: 2 }, { b: 2, a: 1 }, null],
+  [{ a: [{ b: 1, c: [2] }] }, { a: [{ c: [2], b: 1 }] }, null],
+  [{ a: [{ b: 1 }] }, { a: [{ b: 2 }] }, { key: "a", before: '[{"b":1}]', now: '[{"b":2}]' }],
+  [{ a: [1] }, { a: [1, 2] }, { key: "a", before: "[1]", now: "[1,2]" }],
   [{ a: { b: 1 } }, { a: { b: 2 } }, { key: "a.b", before: "1", now: "2" }],
   [{ a: null }, { a: { b: 2 } }, { key: "a", before: "null", now: "an object" }],
   [{}, { a: false }, { key: "a", before: "unset", now: "false" }],

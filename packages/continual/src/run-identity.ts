@@ -61,7 +61,7 @@ export async function identifyTried(task: Task, signal?: AbortSignal): Promise<T
   return {
     name,
     classes: sha256(JSON.stringify(classes)),
-    transform: sha256(JSON.stringify(transform)),
+    transform: sha256(String(JSON.stringify(transform))), // a task made by hand may have none
     test: await identifySet(task, "test", signal),
   };
 }
@@ -202,7 +202,9 @@ export function settingDifference(before: unknown, now: unknown, key = ""): Sett
     }
     return null;
   }
-  if (JSON.stringify(before) === JSON.stringify(now)) return null;
+  if (Array.isArray(before) && Array.isArray(now) && before.length === now.length) {
+    if (before.every((one, i) => settingDifference(one, now[i]) === null)) return null;
+  } else if (before === now) return null;
   return { key: key === "" ? "settings" : key, before: shown(before), now: shown(now) };
 }
 
