@@ -147,6 +147,18 @@ describe("before anything is trained or written, `run` and `learn` refuse", () =
   });
 });
 
+test("joint training asks for no test set either, whatever it would have been joined to", async () => {
+  const bitsAfter = async (of: Scenario): Promise<string> => {
+    const learner = new JointLearner({ ...options, scenario: of });
+    await learner.learn(scenario.tasks[2]!, testContext());
+    const { logitsSha256 } = measureTask(learner, scenario.tasks[1]!, backend);
+    learner.dispose();
+    return logitsSha256;
+  };
+
+  expect(await bitsAfter(changed("test", { size: undefined }))).toBe(await bitsAfter(scenario));
+});
+
 describe("at the first batch of the split it is, `run` refuses", () => {
   const sound = (set: TaskSet): Split => scenario.tasks[1]![set];
   const reads: Record<string, (split: Split) => (indices: ArrayLike<number>, into: Float32Array) => unknown> =
