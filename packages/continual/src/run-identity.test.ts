@@ -187,7 +187,11 @@ function large(last: number, hasBytes: boolean): Partial<Split> {
 }
 
 test.each<[string, Partial<Split>, Partial<Split>]>([
-  ["what is read of the same bytes", {}, { read: mapped(scenario.tasks[0]!.train, (value) => -value).read }],
+  [
+    "what is read of the same bytes",
+    {},
+    { read: (positions, into) => mapped(scenario.tasks[0]!.train, (value) => -value).read(positions, into) },
+  ],
   ["images that are otherwise wide, of the same values", {}, { shape: [2, 8, 1] }],
   ["the last value of several pieces", large(7, false), { ...large(8, false) }],
   [

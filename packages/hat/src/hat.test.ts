@@ -6,9 +6,11 @@ import {
   linear,
   memoryUse,
   network,
+  onBackend,
   relu,
   conv2d,
   ConfigError,
+  tidy,
   zeros,
   type Backend,
   type Network,
@@ -51,6 +53,21 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
     } finally {
       learner.dispose();
     }
+  });
+
+  test("what pruning is compared with is computed where the learner is, wherever the image is", async () => {
+    const learner = hat(mlp, backend);
+    await learner.learn(scenario.tasks[0]!, testContext());
+
+    tidy(() => {
+      const images = zeros([3, 4, 4, 1], { backend });
+      const elsewhere = onBackend(images, { ...backend });
+      const [here, there] = [images, elsewhere].map((one) => learner.maskedLogits(0, one));
+
+      expect(there!.backend).toBe(backend);
+      expect(there!.toArray()).toEqual(here!.toArray());
+    });
+    learner.dispose();
   });
 
   test("a task whose untrained gates close a layer has logits all the same", () => {
