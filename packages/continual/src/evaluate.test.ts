@@ -179,6 +179,18 @@ describe.each(availableBackends())("on the backend $name", (backend) => {
       expect(measureUntrained(learner(asLogits), task, backend)).toBeNull();
     });
 
+    test("an answer of another backend than the run's is refused, learned or not", () => {
+      const other = { ...backend, precision: "bf16" } as const;
+      const untrained = learner(asLogits, { untrainedLogits: (_, images) => asLogits(images) });
+      // As a learner does that moves what it is asked to where its parameters are.
+      const measured = [measureTask, measureUntrained].map(
+        (measure) => () => measure(untrained, task, other),
+      );
+
+      for (const measure of measured)
+        expect(measure).toThrow(expect.objectContaining({ name: "ConfigError", code: "MIXED_BACKENDS" }));
+    });
+
     test("a NaN names learner, test set and task before the logit", () => {
       const spoil = (images: Tensor): Tensor => {
         const logits = asLogits(images);
