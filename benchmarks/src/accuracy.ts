@@ -15,7 +15,8 @@ import { currentLoad, describeMachine } from "./machine.ts";
 /** Mean and standard deviation of ACC over the seeds, 0..1. */
 interface Figures {
   readonly mean: number;
-  readonly std: number;
+  /** Null of one seed alone. */
+  readonly std: number | null;
 }
 
 /** One preset on one data set. */
@@ -41,8 +42,8 @@ interface SeedsJson {
     readonly controls: Readonly<Record<string, { readonly acc: number }>>;
   };
   readonly std: {
-    readonly acc: number;
-    readonly controls: Readonly<Record<string, { readonly acc: number }>>;
+    readonly acc: number | null;
+    readonly controls: Readonly<Record<string, { readonly acc: number | null }>>;
   };
 }
 

@@ -63,15 +63,15 @@ function exactness(result: RunResult): string {
 
 const figures = ["acc", "bwt", "fwt", "forgetting", "seconds"] as const;
 
-/** Mean or deviation of each figure over seeds; null where a seed has none, or there is no seed. */
+/** Mean or deviation of each figure over seeds; null where a seed has none, or there is no seed, or one alone for a deviation. */
 export type Summary = Readonly<Record<(typeof figures)[number], number | null>>;
 
-/** Mean and sample standard deviation over seeds (divided by n - 1; 0 for one seed) of each figure. */
+/** Mean and sample standard deviation over seeds (divided by n - 1) of each figure. */
 export function summariseSeeds(results: readonly LearnerResult[]): {
   readonly mean: Summary;
   readonly std: Summary;
 } {
-  const per = (statistic: (values: readonly number[]) => number): Summary =>
+  const per = (statistic: (values: readonly number[]) => number | null): Summary =>
     Object.fromEntries(
       figures.map((figure) => {
         const values = results.flatMap((result) => result[figure] ?? []);
@@ -85,10 +85,11 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function deviation(values: readonly number[]): number {
+function deviation(values: readonly number[]): number | null {
+  if (values.length < 2) return null;
   const center = mean(values);
   const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0);
-  return values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1));
+  return Math.sqrt(squares / (values.length - 1));
 }
 
 /** Several seeds of one experiment, for people; nothing where none is done. */
@@ -110,14 +111,12 @@ export function seedsTable({ done, failed }: SeedRuns): string {
   ].toSorted((a, b) => a.seed - b.seed);
   const own = summariseSeeds(done.map(({ result }) => result));
   const controls = names.map((name) => summariseSeeds(done.map(({ result }) => result.controls[name]!)));
-  const line = (title: string, which: "mean" | "std"): readonly string[] => [
-    title,
-    percent(own[which].acc),
-    percent(own[which].forgetting),
-    "",
-    ...controls.map((control) => percent(control[which].acc)),
-    duration(own[which].seconds ?? 0),
-  ];
+  const line = (title: string, which: "mean" | "std"): readonly string[] => {
+    const { acc, forgetting, seconds } = own[which];
+    const ofControls = controls.map((control) => percent(control[which].acc));
+    const time = seconds === null ? "-" : duration(seconds);
+    return [title, percent(acc), percent(forgetting), "", ...ofControls, time];
+  };
   const share = failed.length === 0 ? "" : `${done.length} of `;
   const seeds = `${share}${counted(done.length + failed.length, "seed")}`;
   return [
