@@ -182,13 +182,26 @@ test("a class without training images is left out wherever it stands, with its t
 });
 
 test("a data set whose classes all have training images is kept as it is, without a word", () => {
-  const [train, test] = [labelled([0, 1], ["a", "b"]), labelled([1], ["a", "b"])];
+  const [train, test] = [labelled([0, 1], ["a", "b"]), labelled([1, 0], ["a", "b"])];
 
   const dataset = createDataset("letters", train, test);
 
   expect(dataset.train).toBe(train);
   expect(dataset.test).toBe(test);
   expect(dataset.warnings).toEqual([]);
+});
+
+// github.com/ultralytics/ultralytics/issues/4514: classes of the one folder that the other has not.
+test("a class without test images is kept, with a warning that no accuracy speaks of it", () => {
+  const classes = ["none", "bowler", "fez", "top hat"];
+
+  expect(createDataset("hats", labelled([1, 2, 3], classes), labelled([2, 0], classes)).warnings).toEqual([
+    'hats has no training images of the class "none": it is left out, with 1 test image.',
+    'hats has no test images of the classes "bowler", "top hat": no accuracy says how well they are learned.',
+  ]);
+  expect(createDataset("hats", labelled([0, 1], ["a", "b"]), labelled([0], ["a", "b"])).warnings).toEqual([
+    'hats has no test images of the class "b": no accuracy says how well it is learned.',
+  ]);
 });
 
 test("training images without a pixel above 1 are kept, with a warning that they may have been floats", () => {

@@ -127,7 +127,8 @@ function numbersOf(values: ArrayLike<number>): Numbers {
  * Puts a training and a test set together.
  *
  * A class without training images cannot be learned. It is left out, with its test images and a warning, and the labels
- * of the classes behind it close up: labels that count from 1 (EMNIST's letters) are the classes 0 up like any others.
+ * of the classes behind it close up: labels that count from 1 (EMNIST's letters) are the classes 0 up like any others. One
+ * without test images is learned, with a warning: the accuracy of its task is that of the others.
  *
  * @param name - the data set's name, for people
  * @param train - to learn from
@@ -156,9 +157,12 @@ export function createDataset(name: string, train: ImageSet, test: ImageSet): Da
     );
   }
   const warnings = train.images.some((pixel) => pixel > 1) ? [] : [nearlyBlack(name)];
-  const present = new Set(train.labels);
+  const [present, measured] = [new Set(train.labels), new Set(test.labels)];
   const kept = classes.flatMap((_, label) => (present.has(label) ? [label] : []));
-  if (kept.length === classes.length) return { name, train, test, classes, warnings };
+  const unmeasured = kept.filter((label) => !measured.has(label)).map((label) => classes[label]!);
+  const withUnmeasured = (): readonly string[] =>
+    unmeasured.length === 0 ? warnings : [...warnings, notMeasured(name, unmeasured)];
+  if (kept.length === classes.length) return { name, train, test, classes, warnings: withUnmeasured() };
 
   const [learned, tested] = [onlyClasses(train, kept), onlyClasses(test, kept)];
   if (tested.labels.length === 0) {
@@ -169,7 +173,7 @@ export function createDataset(name: string, train: ImageSet, test: ImageSet): Da
   }
   const dropped = classes.filter((_, label) => !present.has(label));
   warnings.push(leftOut(name, dropped, test.labels.length - tested.labels.length));
-  return { name, train: learned, test: tested, classes: learned.classes, warnings };
+  return { name, train: learned, test: tested, classes: learned.classes, warnings: withUnmeasured() };
 }
 
 /** The images of some classes, which are numbered anew in the order given. Images are copied only where some go. */
@@ -196,11 +200,22 @@ function nearlyBlack(name: string): string {
 }
 
 function leftOut(name: string, dropped: readonly string[], testImages: number): string {
-  const named = dropped.slice(0, 10).map(quotedClass);
-  const more = dropped.length > named.length ? ` and ${dropped.length - named.length} more` : "";
-  const [what, they] = dropped.length === 1 ? ["class", "it is"] : ["classes", "they are"];
   const tested = testImages > 0 ? `, with ${testImages} test image${testImages === 1 ? "" : "s"}` : "";
-  return `${name} has no training images of the ${what} ${named.join(", ")}${more}: ${they} left out${tested}.`;
+  return `${name} has no training images of ${inWords(dropped)}: ${theyAre(dropped)} left out${tested}.`;
+}
+
+function notMeasured(name: string, classes: readonly string[]): string {
+  return `${name} has no test images of ${inWords(classes)}: no accuracy says how well ${theyAre(classes)} learned.`;
+}
+
+function inWords(classes: readonly string[]): string {
+  const named = classes.slice(0, 10).map(quotedClass);
+  const more = classes.length > named.length ? ` and ${classes.length - named.length} more` : "";
+  return `the ${classes.length === 1 ? "class" : "classes"} ${named.join(", ")}${more}`;
+}
+
+function theyAre(classes: readonly string[]): string {
+  return classes.length === 1 ? "it is" : "they are";
 }
 
 /**

@@ -14,14 +14,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** Three training and two test images of 2 x 1 pixels; class 1 does not occur in the test set. */
+/** Three training and four test images of 2 x 1 pixels, some of each class. */
 function small(channels: number, classes: readonly string[] = ["0", "1", "2"]): Dataset {
   const images = (count: number) => Uint8Array.from({ length: count * 2 * channels }, (_, i) => 7 * i);
   const shape = [2, 1, channels] as const;
   return createDataset(
     "small",
     createImageSet({ images: images(3), shape, count: 3 }, new Uint8Array([0, 1, 2]), classes),
-    createImageSet({ images: images(2), shape, count: 2 }, new Uint8Array([2, 0]), classes),
+    createImageSet({ images: images(4), shape, count: 4 }, new Uint8Array([2, 0, 1, 0]), classes),
   );
 }
 
@@ -50,7 +50,9 @@ test("what is saved is loaded, plain and gzip, of any number of channels", async
 
       await saveFolder(target, saved, { gzip });
 
-      expect(await loadFolder(target, { name: "any" })).toEqual({ ...saved, warnings: [] });
+      // What was left out is not in the files; of classes without test images both say the same.
+      const warnings = saved.warnings.filter((warning) => warning.includes("no test images"));
+      expect(await loadFolder(target, { name: "any" })).toEqual({ ...saved, warnings });
     }),
     { numRuns: 30 * inject("soak") },
   );
