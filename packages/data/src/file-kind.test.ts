@@ -59,6 +59,17 @@ const files: readonly (readonly [kind: string, whatItIs: string, file: Uint8Arra
   ["gzip", "gzip", gzipSync(text("hats"))],
   ["bzip2", "bzip2", bytes("BZh91AY&SY\x01")],
   ["zlib", "zlib", deflateSync("hats")],
+  ["zstd", "Zstandard", bytes("\x28\xb5\x2f\xfd\x24\x04")],
+  // As parallel compressors begin: github.com/tmaklin/bxzstr/issues/31
+  [
+    "zstd",
+    "Zstandard behind a frame to skip",
+    bytes("\x50\x2a\x4d\x18\x04\0\0\0\xc9\xb7\0\0\x28\xb5\x2f\xfd"),
+  ],
+  ["lz4", "LZ4", bytes("\x04\x22\x4d\x18\x64\x40")],
+  ["lzma", "what xz was before", bytes("\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0")],
+  ["lzip", "lzip", bytes("LZIP\x01\x0c")],
+  ["compress", "compress of Unix", bytes("\x1f\x9d\x90")],
   [
     "tar",
     "an archive",

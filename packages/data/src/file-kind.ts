@@ -5,6 +5,7 @@ export type FileKindName =
   | "bmp"
   | "bzip2"
   | "cifar"
+  | "compress"
   | "csv"
   | "empty"
   | "gguf"
@@ -15,6 +16,9 @@ export type FileKindName =
   | "idx"
   | "jpeg"
   | "json"
+  | "lz4"
+  | "lzip"
+  | "lzma"
   | "mat"
   | "npy"
   | "npz"
@@ -91,6 +95,10 @@ const signatures: readonly Signature[] = [
   { kind: "bzip2", what: "a bzip2 file", starts: "1AY&SY", at: 4, advice: unpack },
   { kind: "xz", what: "an xz file", starts: "\xfd7zXZ\0", advice: unpack },
   { kind: "zstd", what: "a Zstandard file", starts: "\x28\xb5\x2f\xfd", advice: unpack },
+  { kind: "lz4", what: "an LZ4 file", starts: "\x04\x22\x4d\x18", advice: unpack },
+  { kind: "lzma", what: "an LZMA file", starts: "\x5d\0\0", advice: unpack },
+  { kind: "lzip", what: "an lzip file", starts: "LZIP\x01", advice: unpack },
+  { kind: "compress", what: "a file of Unix's compress (.Z)", starts: "\x1f\x9d", advice: unpack },
   { kind: "7z", what: "a 7z archive", starts: "7z\xbc\xaf\x27\x1c", advice: unpack },
   { kind: "rar", what: "a RAR archive", starts: "Rar!\x1a\x07", advice: unpack },
   { kind: "tar", what: "a tar archive", starts: "ustar", at: 257, advice: unpack },
@@ -134,6 +142,7 @@ export function recogniseFile(file: Uint8Array): FileKind | undefined {
   }
   return (
     signatures.find(({ starts, at }) => holds(start, starts, at)) ??
+    recogniseSkippable(start) ??
     recogniseBitmap(start) ??
     recogniseZip(start) ??
     recognisePickle(start) ??
@@ -141,6 +150,13 @@ export function recogniseFile(file: Uint8Array): FileKind | undefined {
     recogniseText(start) ??
     recogniseZlib(start)
   );
+}
+
+/** Of 16 kinds, which both formats have; parallel compressors begin with one. */
+function recogniseSkippable(start: Uint8Array): FileKind | undefined {
+  return start[0]! >> 4 === 5 && holds(start, "\x2a\x4d\x18", 1)
+    ? { kind: "zstd", what: "a Zstandard or LZ4 file", advice: unpack }
+    : undefined;
 }
 
 /** Two bytes are few to go by, and nothing else is known to begin so: deflate with a window of 32 KiB, no text. */
