@@ -6,3 +6,10 @@ test("control characters, line separators and marks of direction are shown by nu
     "a\\u{1b}[31m\\u{9b}\\u{2028}\\u{2066}\\u{d800}é漢🎩",
   );
 });
+
+test("what has neither ink nor width is shown by number, so that no two names look alike; what joins letters and emoji stays", () => {
+  expect(printable("cat\u200b soft\u00adhat \u2060\u2063")).toBe(
+    "cat\\u{200b} soft\\u{ad}hat \\u{2060}\\u{2063}",
+  );
+  expect(printable("👩\u200d🎨 می\u200cخواهم")).toBe("👩\u200d🎨 می\u200cخواهم");
+});
