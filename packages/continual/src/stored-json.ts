@@ -87,5 +87,6 @@ export class StoredJson {
 export function brief(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
   if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === "bigint") return `${value}n, a BigInt`;
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }
