@@ -57,7 +57,9 @@ CASE("batch_norm_statistics keep their digits where the mean is a thousand devia
       squares += std::pow(static_cast<double>(x[row * channels + channel]) - sum / rows, 2);
     const double bound = (66 + 3.0 * static_cast<double>(ceil_div(rows, 64))) * std::ldexp(1001, -24);
     CHECK(std::abs(static_cast<double>(mean[channel]) - sum / rows) <= bound);
-    CHECK(std::abs(static_cast<double>(variance[channel]) / (squares / rows) - 1) <= 1e-5);
+    // A chunk's sum of 64,000 is rounded 64 times to 2^-8: its mean is off by some 2e-4, and all the merged squares
+    // by some 1e-5 (2.5e-5 in 1200 draws). Squares about zero, of 1e6 and their sums, would have kept no digit.
+    CHECK(std::abs(static_cast<double>(variance[channel]) / (squares / rows) - 1) <= 1e-4);
   }
 }
 
