@@ -51,10 +51,15 @@ export async function flushFolder(path: string): Promise<string | null> {
     return refusal(error);
   }
   try {
-    return await flush(folder.fd);
+    return await syncFile(folder.fd).then(() => null, folderRefusal);
   } finally {
     await folder.close();
   }
+}
+
+/** A folder has just been opened: that it is no open file (EBADF) says that the system syncs none, as AIX does. */
+function folderRefusal(error: unknown): string {
+  return errorCode(error) === "EBADF" ? "EBADF" : refusal(error);
 }
 
 function refusal(error: unknown): string {
