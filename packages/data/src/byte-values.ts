@@ -4,7 +4,7 @@ import { DataError } from "./data-error.ts";
 export type PixelRange = readonly [lowest: number, highest: number];
 
 /** How to say that floats run from 0 to 1: whoever reads it may be at either place. */
-export const rangeInWords = "range: [0, 1] in code, --set range=[0,1] in the command";
+export const rangeInWords = "range: [0, 1] in code, --set 'range=[0,1]' in the command";
 
 /** Numbers, however they are stored. */
 export interface Numbers {

@@ -209,7 +209,7 @@ test("training images without a pixel above 1 are kept, with a warning that they
     createImageSet({ images: Uint8Array.of(0, brightest), shape: [1, 1, 1], count: 2 }, [0, 0], ["a"]);
 
   expect(createDataset("dark", set(1), set(2)).warnings).toEqual([
-    "dark has no training pixel above 1 of 255: if they were floats from 0 to 1, give those with their range (range: [0, 1] in code, --set range=[0,1] in the command).",
+    "dark has no training pixel above 1 of 255: if they were floats from 0 to 1, give those with their range (range: [0, 1] in code, --set 'range=[0,1]' in the command).",
   ]);
   expect(createDataset("dark", set(2), set(1)).warnings).toEqual([]);
 });

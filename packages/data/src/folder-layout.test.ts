@@ -243,6 +243,13 @@ test.each(elsewhere)(
   },
 );
 
+test.skipIf(process.platform === "win32")("a device in place of a folder is not called missing", async () => {
+  await expect(loadFolder("/dev/null")).rejects.toMatchObject({
+    code: "NOT_A_FOLDER",
+    message: "/dev/null is a pipe or a device and not a folder; name the folder that has the four IDX files.",
+  });
+});
+
 test("only a folder without anything is called empty", async () => {
   await expect(loadFolder(folder)).rejects.toThrow("(it is empty)");
   await mkdir(join(folder, "later"));

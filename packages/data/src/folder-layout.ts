@@ -85,7 +85,12 @@ async function list(folder: string): Promise<Listing> {
   try {
     entries = await readdir(folder, { withFileTypes: true });
   } catch (error) {
-    if (await isFile(folder)) throw await fileError(folder);
+    const status = await stat(folder).catch(() => undefined);
+    if (status?.isFile() === true) throw await fileError(folder);
+    if (status?.isDirectory() === false) {
+      const sentence = `${folder} is a pipe or a device and not a folder; name the folder that has the four IDX files.`;
+      throw new DataError("NOT_A_FOLDER", sentence, { cause: error });
+    }
     throw readError(folder, error);
   }
   // Names with a dot are half-written files, here and elsewhere. Links stay: what they lead to shows when they are opened.
@@ -108,13 +113,6 @@ async function contents(folder: string, { files, folders, isEmpty }: Listing): P
     shown.push(...(names.length === 0 ? [join(name, "/")] : names.map((each) => join(name, each))));
   }
   return shown.length === 0 ? "it has only names that begin with a dot" : namesInWords(shown);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await stat(path).then(
-    (status) => status.isFile(),
-    () => false,
-  );
 }
 
 /** Those of some folders, there or not, that have IDX files. */

@@ -107,6 +107,6 @@ test("how to name a range is said as code and as command write it", async () => 
   const file = fileOf(13, [1, 1, 1], [0, 0, 0, 0]);
 
   await expect(parseIdx(file, "train")).rejects.toThrow(
-    "range: [0, 1] in code, --set range=[0,1] in the command",
+    "range: [0, 1] in code, --set 'range=[0,1]' in the command",
   );
 });

@@ -46,6 +46,23 @@ test("a folder of several runs names them, in the order of their numbers, to eve
   }
 });
 
+test("a run's folder that is not there, or a file, is called so to every command", async () => {
+  const file = join(folder, "result.json");
+  writeFileSync(file, "{}");
+
+  for (const read of [readRunFile, summariseRun, readRun]) {
+    const gone = join(folder, "gone");
+    await expect(read(gone)).rejects.toMatchObject({
+      code: "NOT_A_RUN",
+      message: `${gone} does not exist; check the path`,
+    });
+    await expect(read(file)).rejects.toMatchObject({
+      code: "NOT_A_RUN",
+      message: `${file} is not a folder; name the run's folder`,
+    });
+  }
+});
+
 test("a run.yaml that is damaged is not asked for as one that a person wrote", async () => {
   for (const text of ["", "name: [", "hats\n"]) {
     writeFileSync(join(folder, "run.yaml"), text);

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "@milliner/core";
 import { errorCode } from "@milliner/data";
@@ -29,10 +29,18 @@ export async function defaultRunFolder(
 }
 
 /**
- * Why a folder is not that of a run; where it holds those of several, as `train --seeds` makes them, which they are.
+ * Why a folder is not that of a run: it is not there, or no folder; where it holds those of several, as `train --seeds` makes them,
+ * which they are.
  * @param lack - what it has not
  */
 export async function notARun(folder: string, lack: string, cause?: unknown): Promise<CheckpointError> {
+  const status = await stat(folder).catch(() => undefined);
+  if (status === undefined) {
+    return new CheckpointError("NOT_A_RUN", `${folder} does not exist; check the path`, { cause });
+  }
+  if (!status.isDirectory()) {
+    return new CheckpointError("NOT_A_RUN", `${folder} is not a folder; name the run's folder`, { cause });
+  }
   const entries = await readdir(folder).catch(() => []);
   const runs = entries.filter((entry) => existsSync(join(folder, entry, "run.yaml"))).toSorted(byNumber);
   const more = runs.length > mostNamed ? ` and ${runs.length - mostNamed} more` : "";

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { constants, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { readExperimentFile } from "./settings/experiment-file.ts";
 import { readRunText } from "./run-text.ts";
@@ -57,5 +57,22 @@ test.skipIf(process.platform === "win32")(
     await written;
 
     expect([name, settings.epochs]).toEqual(["piped", 7]);
+  },
+);
+
+test.skipIf(!existsSync("/dev/fd"))(
+  "settings that a shell hands over lie in the working folder and are named like their preset: their path is the system's",
+  async () => {
+    const path = join(folder, "handed over");
+    execFileSync("mkfifo", [path]);
+    const reader = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = await open(path, "w");
+    await writer.write("preset: permuted-mnist\ndata: digits\n");
+    await writer.close();
+
+    const { name, settings } = await readExperimentFile(`/dev/fd/${reader.fd}`);
+    await reader.close();
+
+    expect([name, settings.data]).toEqual(["permuted-mnist", resolve("digits")]);
   },
 );

@@ -377,6 +377,11 @@ describe("bad input ends with 2 and one sentence", () => {
       ["train", "split-mnits"],
       'there is no preset "split-mnits"; did you mean "split-mnist"?',
     ],
+    [
+      "a setting as an option",
+      ["train", "split-mnist", "--epochs", "3"],
+      "(epochs is a setting: --set epochs=...)",
+    ],
     ["an unknown key", [...trainArgs(none), "--set", "epcohs=3"], 'no key "epcohs"; did you mean "epochs"?'],
     ["a bad value", [...trainArgs(none), "--set", "epochs=0"], "--set: epochs must be a whole number"],
     [

@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ConfigError } from "@milliner/core";
 import { brokenPromises } from "@milliner/continual";
 import { Option, type Command } from "commander";
 import { Failed, Interrupted, sentence } from "../exit-status.ts";
 import { oneLine, type Output } from "../output.ts";
-import { presetNamed } from "../presets/index.ts";
+import { presetNamed, presets } from "../presets/index.ts";
 import { startProgress } from "../progress/start.ts";
 import { seedsJson, trainedJson } from "../result-json.ts";
 import { resultTable, seedsTable } from "../result-table.ts";
@@ -12,7 +13,7 @@ import { runsFolder } from "../run-place.ts";
 import { seedsFailure, trainSeeds, type FailedSeed } from "../seed-runs.ts";
 import { assign, parseAssignment, settingKey } from "../settings/assignment.ts";
 import { readExperimentFile, type Experiment } from "../settings/experiment-file.ts";
-import type { Settings } from "../settings/settings.ts";
+import { settingKeys, type Settings } from "../settings/settings.ts";
 import { train, type Trained, type TrainOptions } from "../train.ts";
 import { goOnLine } from "./go-on.ts";
 import { untilInterrupted } from "./interruption.ts";
@@ -60,7 +61,15 @@ export function addTrain(program: Command, output: Output, args: readonly string
     .option("--no-verify", "leave out the check in a fresh process at the end")
     .option("--json", "print one JSON object")
     .option("--quiet", "no progress")
+    .configureOutput({ outputError: (text, write) => write(text + ofSetting(text)) })
     .action(async (experiment: string, flags: TrainFlags) => trainCommand(experiment, flags, args, output));
+}
+
+/** What commander's sentence on an unknown option lacks, where that is the name of a setting. */
+function ofSetting(sentence: string): string {
+  const key = /unknown option '--(\w+)/.exec(sentence)?.[1];
+  const isSetting = settingKeys.some((known) => known === key);
+  return isSetting ? `(${key} is a setting: --set ${key}=...)\n` : "";
 }
 
 async function trainCommand(
@@ -130,7 +139,8 @@ async function trainCommand(
 }
 
 async function readExperiment(named: string): Promise<Experiment> {
-  const isFile = /\.ya?ml$/i.test(named) || /[/\\]/.test(named);
+  const isPreset = Object.hasOwn(presets, named);
+  const isFile = /\.ya?ml$/i.test(named) || /[/\\]/.test(named) || (!isPreset && existsSync(named));
   return isFile ? await readExperimentFile(named) : { name: named, settings: presetNamed(named) };
 }
 

@@ -39,7 +39,7 @@ main>section{padding:34px 0 0;margin-top:34px;border-top:1px solid var(--rule)}
 .figures dd span{display:block;color:var(--soft);font-size:12.5px;line-height:1.35;overflow-wrap:anywhere}
 .note,.none{color:var(--soft);font-size:13.5px;line-height:1.45}
 .note,.none{margin:8px 0;max-width:54em;text-wrap:pretty}
-.scroll{overflow-x:auto;max-width:100%}
+.scroll{position:relative;overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th{font-weight:500;text-align:left}
 .blocks{display:flex;align-items:flex-start}.blocks table{flex:none}

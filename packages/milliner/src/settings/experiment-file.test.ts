@@ -89,7 +89,7 @@ describe("a mistake is named with its file and line", () => {
     [
       "preset: split-mnist\nepochs: 2\nepochs: 3\n",
       "BAD_YAML",
-      "line 3 is not YAML: its key stands in the file before; keep one of the two",
+      "line 3 is not YAML: it gives epochs a second time; keep one of the two",
     ],
     [
       "preset: split-mnist\n---\nepochs: 2\n",

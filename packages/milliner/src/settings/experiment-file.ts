@@ -43,15 +43,21 @@ interface Entry {
 /**
  * Reads a YAML file of settings: `preset: NAME` and what differs from it, or `scenario: {kind: split | permuted, ...}`, whose
  * other keys then come from the preset of that kind. `data` is relative to the file. `name` names the run folders; default
- * the file's name. A run's `run.yaml` is such a file; what it notes about its run, under `run`, is passed over.
+ * the file's name. What a shell hands over in a file's place (`<(...)`, `/dev/stdin`) lies nowhere: `data` is relative to the
+ * working folder there, and the preset names the run. A run's `run.yaml` is such a file; what it notes about its run, under `run`, is passed over.
  *
  * @throws ConfigError that names the file and the line: `FILE_MISSING`, `READ_FAILED`, `TOO_LARGE`, `BAD_YAML`,
  *   `UNKNOWN_KEY`, `UNKNOWN_PRESET`, `BAD_VALUE`, `CONFLICTING_OPTIONS` (one setting under two names)
  */
 export async function readExperimentFile(path: string): Promise<Experiment> {
-  const folder = resolve(dirname(path));
+  const folder = isHandedOver(path) ? resolve() : resolve(dirname(path));
   const { entries } = parseSettingsFile(await readSettingsFile(path), path);
   return experimentOf(entries, path, folder);
+}
+
+/** Its folder is the system's, and its name a number that differs each time. */
+function isHandedOver(path: string): boolean {
+  return /^\/(?:dev|proc)\//.test(resolve(path));
 }
 
 /** @throws ConfigError (`FILE_MISSING`, `READ_FAILED`, `TOO_LARGE`) */
@@ -78,7 +84,7 @@ export function parseSettingsFile(
   const [error] = document.errors;
   if (error !== undefined) {
     const line = lines.linePos(error.pos[0]).line;
-    throw new ConfigError("BAD_YAML", `${path} line ${line} is not YAML: ${yamlFlaw(error)}`, {
+    throw new ConfigError("BAD_YAML", `${path} line ${line} is not YAML: ${yamlFlaw(error, text)}`, {
       cause: error,
     });
   }
@@ -136,12 +142,13 @@ function experimentOf(entries: readonly Entry[], path: string, folder: string): 
       `${path} says neither what preset it changes nor what scenario it is; add a line such as "preset: split-mnist"`,
     );
   }
+  const baseName = preset === undefined ? presetOfKind(scenario!) : String(preset.value);
   const base =
     preset === undefined
-      ? { ...presetNamed(presetOfKind(scenario!)), dataset: null, tasks: null }
-      : presetNamed(String(preset.value), preset.origin);
+      ? { ...presetNamed(baseName), dataset: null, tasks: null }
+      : presetNamed(baseName, preset.origin);
   const assignments = entries.filter(({ key }) => !own.has(key)).map((entry) => relativeTo(folder, entry));
-  const fileName = basename(path).replace(/\.ya?ml$/i, "");
+  const fileName = isHandedOver(path) ? baseName : basename(path).replace(/\.ya?ml$/i, "");
   const owner = preset === undefined ? "a file of settings" : String(preset.value);
   checkOwnKeys(assignments, owner);
   return {

@@ -1,12 +1,12 @@
 import type { YAMLParseError } from "yaml";
 
 /** What is wrong in a line of YAML and what to do, in our words: those of the parser speak to programmers, and of its functions. */
-export function yamlFlaw({ code }: YAMLParseError): string {
+export function yamlFlaw({ code, pos }: YAMLParseError, text: string): string {
   switch (code) {
     case "MULTIPLE_DOCS":
       return 'a second document begins there; keep one of them, without the lines "---"';
     case "DUPLICATE_KEY":
-      return "its key stands in the file before; keep one of the two";
+      return `it gives ${/^[^\s:]*/.exec(text.slice(pos[0]))![0]} a second time; keep one of the two`;
     case "TAB_AS_INDENT":
       return "a tab indents it; indent with spaces";
     case "BAD_INDENT":
