@@ -14,13 +14,13 @@ import { join } from "node:path";
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { Stream } from "@milliner/core";
-import { saveFolder } from "@milliner/data";
+import { pidNamespace, saveFolder } from "@milliner/data";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { milliner, start, type Finished, type Running } from "./command-process.ts";
 import { tinyDataset, tinyOptions } from "./tiny-dataset.ts";
 
 // As the names of files that are being written have it.
-const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+const machine = createHash("sha256").update(`${hostname()}\n${pidNamespace()}`).digest("hex").slice(0, 8);
 const folder = mkdtempSync(join(tmpdir(), "milliner-resume-"));
 const data = join(folder, "images");
 const short = { epochs: 4, tasks: 2, controls: "sgd" };
@@ -90,7 +90,7 @@ test.each([
   ["has the lock of a dead process", { "run.lock": { pid: 4_194_305, started: "x/1" } }],
   [
     "has what a dead process wrote half",
-    { "run.lock.0-0.part": "{", [`.run.yaml.${host}-4194305-0.part`]: "name: spl" },
+    { "run.lock.0-0.part": "{", [`.run.yaml.${machine}-4194305-0.part`]: "name: spl" },
   ],
   ["has events and nothing that they belong to", { "events.jsonl": '{"step":0' }],
 ])("a folder that %s is begun in", async (title, files: Readonly<Record<string, unknown>>) => {
