@@ -156,9 +156,13 @@ test("what failed stands again at the end, test by test with its file and the fi
         cmake_minimum_required(VERSION 3.20)
         project(two LANGUAGES NONE)
         enable_testing()
+        add_custom_target(milliner-tests)
+        add_custom_target(milliner-bench)
         add_test(NAME right COMMAND \${CMAKE_COMMAND} -E echo "FAILED to fail")
         add_test(NAME wrong COMMAND sh -c "echo FAILED a sum: 3 checks; echo FAILED a product: 1 checks; exit 1")`,
-      "native/scripts/moved-build.mjs": "",
+      "native/scripts/build-addon.mjs": `
+        import { execFileSync } from "node:child_process";
+        execFileSync("cmake", ["-S", "native", "-B", "native/build"]);`,
     },
     ["floors", "types", "unit", "cpp"],
   );
