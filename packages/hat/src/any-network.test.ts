@@ -4,6 +4,7 @@ import {
   channelSpaces,
   ConfigError,
   forward,
+  NumericError,
   Plan,
   selectBackend,
   tensor,
@@ -75,15 +76,19 @@ test("whatever network learns tasks, old logits stay bit for bit, and a task's p
           const parts = awake.mock.results.map(({ value }) => value as Part);
           if (parts.some(({ numbers }) => numbers !== undefined)) asleep += 1;
         } catch (error) {
-          // A layer of one unit may close; that is refused, and what was learned before stays.
-          if (!(error instanceof ConfigError && error.code === "CLOSED_LAYER")) throw error;
+          // A layer of one unit may close, and a network that adds a layer to itself twice may diverge at this lr, on the
+          // reference too; both are refused.
+          const isRefused =
+            (error instanceof ConfigError && error.code === "CLOSED_LAYER") ||
+            (error instanceof NumericError && error.code === "NON_FINITE_LOSS");
+          if (!isRefused) throw error;
           fc.pre(false);
         } finally {
           hat.dispose();
         }
       },
     ),
-    { numRuns: 150 * inject("soak") },
+    { numRuns: 150 * inject("soak"), examples: [[526921181, 6, 1, 5, "min"]] }, // one that diverges
   );
 
   // The claim is about what reaches plans and sleep, too.
