@@ -38,6 +38,9 @@ export class Failed extends Error {
   }
 }
 
+/** `EX_TEMPFAIL` of sysexits.h: the same command is right later. */
+export const tryAgainStatus = 75;
+
 /**
  * The status that a process ends with for an error: 75 (`EX_TEMPFAIL`) where the same command is right later, 2 for what the user
  * can put right before trying again, 1 for a run that failed and for our own mistakes, 128 + number for a signal, as shells do.
@@ -47,7 +50,7 @@ export function exitStatus(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof Failed) return error.status;
   if (error instanceof NumericError || !isForUser(error)) return 1;
-  return passing.has(error.code) ? 75 : failures.has(error.code) ? 1 : 2;
+  return passing.has(error.code) ? tryAgainStatus : failures.has(error.code) ? 1 : 2;
 }
 
 /** Nothing is wrong with what was asked for, and nobody has to change it: a run in use, a full disk, a network that failed. */
@@ -79,7 +82,7 @@ export interface Failure {
 
 /** What an error says to a program. */
 export function failureOf(error: unknown): Failure {
-  const retry = exitStatus(error) === 75;
+  const retry = exitStatus(error) === tryAgainStatus;
   const message = sentence(error);
   if (error instanceof CommanderError) return { name: "UsageError", code: "USAGE", message, retry };
   if (error instanceof Interrupted) return { name: error.name, code: error.signal, message, retry };

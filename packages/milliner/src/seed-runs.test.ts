@@ -59,6 +59,16 @@ test("where no seed came to its end there is no figure of any", () => {
   expect(seedsTable(runs)).toBe("");
 });
 
+test("beside a seed that is done the settings are right: the status is 1, or 75 where trying again is", async () => {
+  const done = [await trainOne(5)];
+  const statusOf = (...errors: readonly unknown[]): number =>
+    exitStatus(seedsFailure({ done, failed: errors.map((error, seed) => ({ seed, error })) }));
+  const locked = new ConfigError("RUN_LOCKED", "it is in use");
+  const closed = new ConfigError("CLOSED_LAYER", "no unit is left");
+
+  expect([statusOf(closed), statusOf(locked), statusOf(locked, closed)]).toEqual([1, 75, 1]);
+});
+
 test("seeds that failed for one reason are told together, and their status is the reason's; of different ones it is 1", () => {
   const locked = new ConfigError("RUN_LOCKED", "it is in use");
   const other = new ConfigError("OTHER_RUN", "it is another run");

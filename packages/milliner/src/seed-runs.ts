@@ -1,5 +1,5 @@
 import { counted } from "./counted.ts";
-import { exitStatus, Failed, sentence } from "./exit-status.ts";
+import { exitStatus, Failed, sentence, tryAgainStatus } from "./exit-status.ts";
 import type { Trained } from "./train.ts";
 
 /** A seed whose run did not come to its end. */
@@ -40,7 +40,8 @@ export async function trainSeeds(
 
 /**
  * The error that a command ends with when seeds failed, null when none did. Seeds that failed for the same reason are told
- * together. Its status is theirs where they agree, else 1.
+ * together. Its status is 1: a run failed. It is 75 where trying again is right for all of them, and theirs where no seed is done
+ * and all agree, for then it is the settings that are wrong and no run.
  */
 export function seedsFailure({ done, failed }: SeedRuns): Failed | null {
   if (failed.length === 0) return null;
@@ -52,10 +53,11 @@ export function seedsFailure({ done, failed }: SeedRuns): Failed | null {
   const reasons = [...bySentence].map(
     ([reason, seeds]) => `${seeds.length === 1 ? "seed" : "seeds"} ${seeds.join(", ")}: ${reason}`,
   );
-  const statuses = new Set(failed.map(({ error }) => exitStatus(error)));
+  const [status, ...others] = new Set(failed.map(({ error }) => exitStatus(error)));
+  const isTheirs = others.length === 0 && (done.length === 0 || status === tryAgainStatus);
   return new Failed(
     "SEEDS_FAILED",
     `${failed.length} of ${counted(done.length + failed.length, "seed")} failed: ${reasons.join("; ")}`,
-    { status: statuses.size === 1 ? exitStatus(failed[0]!.error) : 1, cause: failed[0]!.error },
+    { status: isTheirs ? status! : 1, cause: failed[0]!.error },
   );
 }
